@@ -1,0 +1,102 @@
+//! What is compared only after every value is typed, silos aside.
+
+use std::{collections::BTreeSet, path::Path};
+
+use crate::{
+    Origin, SecretRef,
+    path::{child, split},
+    report::Report,
+    settings::Tables,
+    value::clip,
+};
+
+/// Compares settings with each other.
+pub(crate) fn check_tables(tables: &Tables, report: &mut Report) {
+    check_listen(tables, report);
+    check_export(tables, report);
+    let (lease, heartbeat) = (tables.worker.lease, tables.worker.heartbeat);
+    if heartbeat.duration().saturating_mul(2) >= lease.duration() {
+        let expected = format!("less than half of worker.lease (\"{lease}\")");
+        report_either("worker.heartbeat", "worker.lease", &expected, &heartbeat, report);
+    }
+    let uri = &tables.organization.uri;
+    if uri.trim().is_empty() || uri.contains(char::is_control) {
+        report.misfit(&split("organization.uri"), "a text that is not blank", &clip(uri));
+    }
+    check_path(&tables.data.directory, "data.directory", report);
+    check_path(&tables.keys.ring, "keys.ring", report);
+    let hashes = split("gateway.internal_key_hashes");
+    if tables.gateway.internal_key_hashes.is_empty() && !report.is_faulted(&hashes) {
+        report.warn(&hashes, "there is none: every Sombra route answers 401".to_owned());
+    }
+}
+
+/// Lists the settings that refer to a secret.
+pub(crate) fn secret_names(root: &SecretRef) -> impl Iterator<Item = &str> {
+    match root {
+        SecretRef::Env(name) => Some(name.as_str()),
+        SecretRef::File(_) | SecretRef::Credential(_) => None,
+    }
+    .into_iter()
+}
+
+fn check_listen(tables: &Tables, report: &mut Report) {
+    let address = tables.listen.address;
+    if !tables.listen.insecure_http && !address.ip().to_canonical().is_loopback() {
+        let expected =
+            "a loopback address or listen.insecure_http = true (plain HTTP is readable on its way)";
+        report_either(
+            "listen.address",
+            "listen.insecure_http",
+            expected,
+            &clip(&address.to_string()),
+            report,
+        );
+    }
+}
+
+fn check_export(tables: &Tables, report: &mut Report) {
+    let formats = split("export.formats");
+    if tables.export.formats.is_empty() && !report.is_faulted(&formats) {
+        report.misfit(&formats, "at least one format", "none");
+    }
+    let mut seen = BTreeSet::new();
+    for (index, format) in tables.export.formats.iter().enumerate() {
+        if !seen.insert(format) {
+            let path = child(&formats, &index.to_string());
+            report.misfit(&path, "each format once", &clip(format.as_str()));
+        }
+    }
+    let (bundle, retention) = (tables.export.bundle_ttl, tables.export.retention);
+    if bundle > retention {
+        let expected = format!("at most export.retention (\"{retention}\")");
+        report_either("export.bundle_ttl", "export.retention", &expected, &bundle, report);
+    }
+}
+
+/// Reports two settings that do not go together, at the first one unless only the other was set.
+fn report_either(
+    first: &str,
+    other: &str,
+    expected: &str,
+    found: &dyn ToString,
+    report: &mut Report,
+) {
+    let (path, other) = (split(first), split(other));
+    if report.is_faulted(&path) || report.is_faulted(&other) {
+        return;
+    }
+    let place = match report.places.of(&path) {
+        Origin::Default => report.places.near(&other),
+        place => place,
+    };
+    let found = found.to_string();
+    let found = if found.starts_with('"') { found } else { clip(&found) };
+    report.fault_at(place, &path, format!("expected {expected}, found {found}"));
+}
+
+fn check_path(path: &Path, key: &str, report: &mut Report) {
+    if path.as_os_str().is_empty() {
+        report.misfit(&split(key), "a path", "\"\"");
+    }
+}

@@ -1,0 +1,169 @@
+//! From untyped layers to typed tables, collecting every misfit instead of stopping at the first.
+//!
+//! Serde stops at the first fault. So the faulty value is reported and taken out, which leaves its default, and
+//! reading starts again until nothing is left to report.
+
+use figment::{
+    error::{Actual, Error, Kind},
+    value::{Dict, Value},
+};
+
+use crate::{
+    path::{Names, is_secret, split},
+    report::{Removed, Report},
+    settings::Tables,
+    suggest::nearest,
+    value::clip,
+};
+
+/// Types everything in `tree`. `None` if there is too much to report.
+pub(crate) fn extract(mut tree: Value, report: &mut Report) -> Option<Tables> {
+    report.names = names(&tree);
+    for _ in 0..MOST {
+        match tree.deserialize::<Tables>() {
+            Ok(tables) => return Some(tables),
+            Err(error) => {
+                let path = whole_secret(&error.path);
+                if !report.is_faulted(&report.removed.original(&path)) {
+                    report.fault(&path, describe(&error, &path, &tree));
+                }
+                take_out(&mut tree, &path, &mut report.removed)?;
+            }
+        }
+    }
+    report.fault(&[], format!("more than {MOST} faults; further ones are not listed"));
+    None
+}
+
+/// Takes the value at `path` out, or what holds it if it is not there. `None` if that is everything.
+fn take_out(tree: &mut Value, path: &[String], removed: &mut Removed) -> Option<()> {
+    let (last, above) = path.split_last()?;
+    let taken = match find_mut(tree, above) {
+        Some(Value::Dict(_, dict)) => dict.remove(last).is_some(),
+        Some(Value::Array(_, list)) => match last.parse::<usize>() {
+            Ok(index) if index < list.len() => {
+                take_element(list, index, path, removed);
+                true
+            }
+            _ => false,
+        },
+        _ => false,
+    };
+    if taken { Some(()) } else { take_out(tree, above, removed) }
+}
+
+fn take_element(list: &mut Vec<Value>, index: usize, path: &[String], removed: &mut Removed) {
+    let above = path.len().checked_sub(2).and_then(|above| path.get(above));
+    if matches!(above.map(String::as_str), Some("silo" | "datapoint")) {
+        // Paths of the other silos must not change: an empty one takes its place.
+        if let Some(element) = list.get_mut(index) {
+            *element = Value::from(Dict::new());
+        }
+    } else {
+        list.remove(index);
+        removed.note(path);
+    }
+}
+
+fn describe(error: &Error, path: &[String], tree: &Value) -> String {
+    match &error.kind {
+        Kind::UnknownField(name, known) => {
+            let mut known = known.to_vec();
+            known.sort_unstable();
+            match nearest(name, known.iter().copied()) {
+                Some(meant) => format!("unknown setting, did you mean {meant:?}?"),
+                None => format!("unknown setting, known here are {}", known.join(", ")),
+            }
+        }
+        Kind::InvalidType(_, expected)
+        | Kind::InvalidValue(_, expected)
+        | Kind::InvalidLength(_, expected) => {
+            let expected = match expected.as_str() {
+                "a boolean" => "true or false",
+                "a sequence" => "a list",
+                "a map" => "a table",
+                "path string" => "a path",
+                other => other,
+            };
+            let expected = if path == split(SECRET).as_slice() { REFERENCE } else { expected };
+            let found = match &error.kind {
+                // A text may be the key of the table rather than the value that stands there.
+                Kind::InvalidValue(Actual::Str(text), _) if !is_secret(path) => clip(text),
+                _ => find(tree, path)
+                    .map_or_else(|| "something else".to_owned(), |value| found(value, path)),
+            };
+            format!("expected {expected}, found {found}")
+        }
+        _ => "expected a value of another type".to_owned(),
+    }
+}
+
+/// Says what a value is; quotes it unless it may be a secret.
+fn found(value: &Value, path: &[String]) -> String {
+    let what = match value {
+        Value::String(..) | Value::Char(..) => "a plain string",
+        Value::Bool(..) => "true or false",
+        Value::Num(..) => "a number",
+        Value::Empty(..) => "nothing",
+        Value::Dict(..) => "a table",
+        Value::Array(..) => "a list",
+    };
+    if is_secret(path) {
+        return format!("{what} (not shown)");
+    }
+    match value {
+        Value::String(_, text) => clip(text),
+        Value::Bool(_, answer) => answer.to_string(),
+        Value::Num(_, number) => number
+            .to_i128()
+            .map(|number| number.to_string())
+            .or_else(|| number.to_u128().map(|number| number.to_string()))
+            .or_else(|| number.to_f64().map(|number| format!("{number:?}")))
+            .unwrap_or_else(|| what.to_owned()),
+        Value::Char(..) | Value::Empty(..) | Value::Dict(..) | Value::Array(..) => what.to_owned(),
+    }
+}
+
+/// A fault inside a reference is a fault of the reference: what is left of it would make no sense.
+fn whole_secret(path: &[String]) -> Vec<String> {
+    let secret = split(SECRET);
+    if path.starts_with(&secret) { secret } else { path.to_vec() }
+}
+
+fn find<'a>(tree: &'a Value, path: &[String]) -> Option<&'a Value> {
+    path.iter().try_fold(tree, |value, part| match value {
+        Value::Dict(_, dict) => dict.get(part),
+        Value::Array(_, list) => list.get(part.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+fn find_mut<'a>(tree: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
+    path.iter().try_fold(tree, |value, part| match value {
+        Value::Dict(_, dict) => dict.get_mut(part),
+        Value::Array(_, list) => list.get_mut(part.parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+/// Reads the names of silos and datapoints, for messages; what is not a valid name gets none.
+fn names(tree: &Value) -> Names {
+    let list = |value: &Value, key: &str| match value.find_ref(key) {
+        Some(Value::Array(_, list)) => list.clone(),
+        _ => Vec::new(),
+    };
+    let name = |value: &Value| value.find_ref("name").and_then(Value::as_str).map(str::to_owned);
+    list(tree, "silo")
+        .iter()
+        .map(|silo| {
+            let datapoints = list(silo, "datapoint");
+            let datapoints = datapoints.iter().map(|d| name(d)?.parse().ok()).collect();
+            (name(silo).and_then(|name| name.parse().ok()), datapoints)
+        })
+        .collect()
+}
+
+const MOST: usize = 200;
+const SECRET: &str = "keys.root";
+const REFERENCE: &str =
+    "exactly one of { file = \"…\" }, { env = \"…\" } or { credential = \"…\" }";

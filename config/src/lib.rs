@@ -1,0 +1,51 @@
+//! Settings: what they are, where each came from, and what is wrong with them.
+//!
+//! Four layers, later ones win: defaults, `antumbra.toml`, environment variables `ANTUMBRA_<SECTION>__<KEY>`, flags.
+//! [`load()`] reports every fault at once, each with its file and line, variable or flag. `REFERENCE.md` lists every key.
+//!
+//! Secrets are never in the settings, only references to them ([`SecretRef`]); nothing here prints a secret's value.
+//!
+//! ```
+//! use antumbra_config::{Sources, load};
+//!
+//! let flags = vec![("log.level".to_owned(), "debug".to_owned())];
+//! let loaded = load(&Sources { flags, ..Sources::default() })?;
+//! assert!(loaded.show().contains(r#"level = "debug"  # flag log.level"#));
+//! # Ok::<(), antumbra_config::Faults>(())
+//! ```
+//!
+//! Architecture invariant: `load.rs` is the only file of the project that reads the process environment.
+
+mod engine;
+mod secret;
+mod service;
+mod settings;
+mod silo;
+mod value;
+
+mod check;
+mod extract;
+mod file;
+mod load;
+mod overrides;
+
+mod fault;
+mod origin;
+mod path;
+mod report;
+mod show;
+mod suggest;
+
+pub use engine::{Data, Export, Keys, Worker};
+pub use fault::{Fault, Faults, Retry, Warning};
+pub use load::{Loaded, Sources, load};
+pub use origin::Origin;
+pub use secret::{SecretError, SecretRef, SecretText};
+pub use service::{Gateway, Listen, Log, Organization, Sombra};
+pub use settings::Settings;
+pub use silo::{Datapoint, Silo, SiloKind, Source};
+pub use value::{
+    ByteSize, Count, DatapointKind, DatapointName, DeflateLevel, Format, IdentifierName, KeyHash,
+    LogFormat, LogLevel, OnSiloError, Period, Redaction, ScopeField, SiloName, SiloType, SizeType,
+    TenantName, ValueError,
+};

@@ -1,0 +1,97 @@
+//! Paths of settings: their parts, their written form, and which may hold a secret.
+//!
+//! A path is a list of keys and, for elements of lists, of their indexes in decimal.
+
+use crate::value::{DatapointName, SiloName, clip};
+
+/// Holds the name of each silo and the names of its datapoints, as far as they are names.
+pub(crate) type Names = Vec<(Option<SiloName>, Vec<Option<DatapointName>>)>;
+
+/// Adds one part to a path.
+pub(crate) fn child(path: &[String], part: &str) -> Vec<String> {
+    let mut longer = path.to_vec();
+    longer.push(part.to_owned());
+    longer
+}
+
+/// Splits a dotted path whose parts hold no dots.
+pub(crate) fn split(dotted: &str) -> Vec<String> {
+    dotted.split('.').map(str::to_owned).collect()
+}
+
+/// Says whether what stands at a path may be a secret and must not be quoted.
+pub(crate) fn is_secret(path: &[String]) -> bool {
+    SECRETS.iter().any(|secret| path.starts_with(&split(secret)))
+}
+
+/// Writes a path with dots, silos and datapoints by name where they have one.
+pub(crate) fn dotted(path: &[String], names: &Names) -> String {
+    let mut text = String::new();
+    for (depth, part) in path.iter().enumerate() {
+        match element(path, depth, names) {
+            Some(Element::Nameless) => text.push_str(&format!("[{part}]")),
+            Some(Element::Named(name)) => text.push_str(&format!(".{name}")),
+            None if depth == 0 => text.push_str(&written(part)),
+            None => text.push_str(&format!(".{}", written(part))),
+        }
+    }
+    text
+}
+
+enum Element<'a> {
+    Named(&'a str),
+    Nameless,
+}
+
+/// Says whether the part at `depth` is an element of a list, and what it is called.
+fn element<'a>(path: &[String], depth: usize, names: &'a Names) -> Option<Element<'a>> {
+    let index: usize = path.get(depth)?.parse().ok()?;
+    let list = path.get(depth.checked_sub(1)?)?.as_str();
+    let name = match (depth, list) {
+        (1, "silo") => names.get(index).and_then(|(name, _)| Some(name.as_ref()?.as_str())),
+        (3, "datapoint") => {
+            let silo: usize = path.get(1)?.parse().ok()?;
+            names.get(silo).and_then(|(_, names)| Some(names.get(index)?.as_ref()?.as_str()))
+        }
+        (2, "formats" | "internal_key_hashes") | (5, "key") => None,
+        _ => return None,
+    };
+    Some(name.map_or(Element::Nameless, Element::Named))
+}
+
+/// Quotes a part of a path unless TOML would take it bare.
+fn written(part: &str) -> String {
+    let bare = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    if !part.is_empty() && part.len() <= 64 && part.bytes().all(bare) {
+        part.to_owned()
+    } else {
+        clip(part)
+    }
+}
+
+/// References to secrets, and hashes in whose place somebody may have put the key.
+const SECRETS: &[&str] = &["keys.root", "gateway.internal_key_hashes"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silos_are_called_by_name_where_they_have_one() {
+        let names = vec![
+            (Some("shop".parse().unwrap()), vec![None, Some("orders".parse().unwrap())]),
+            (None, vec![]),
+        ];
+        for (path, text) in [
+            ("listen.address", "listen.address"),
+            ("silo.0.datapoint.1.key.2", "silo.shop.datapoint.orders.key[2]"),
+            ("silo.0.datapoint.0.match.0", "silo.shop.datapoint[0].match.0"),
+            ("silo.1", "silo[1]"),
+            ("silo.9.datapoint.9", "silo[9].datapoint[9]"),
+            ("export.formats.1", "export.formats[1]"),
+        ] {
+            assert_eq!(dotted(&split(path), &names), text);
+        }
+        assert_eq!(dotted(&["a b\n".to_owned()], &names), r#""a b\n""#);
+    }
+}

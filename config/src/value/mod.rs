@@ -1,0 +1,23 @@
+//! Values that are parsed at the door: nothing behind it takes a raw string for a name, a size or a time.
+
+mod bytes;
+mod error;
+mod key_hash;
+mod name;
+mod number;
+mod period;
+mod text;
+mod word;
+
+pub use bytes::ByteSize;
+pub use error::ValueError;
+pub use key_hash::KeyHash;
+pub use name::{DatapointName, IdentifierName, SiloName, TenantName};
+pub use number::{Count, DeflateLevel};
+pub use period::Period;
+pub use word::{
+    DatapointKind, Format, LogFormat, LogLevel, OnSiloError, Redaction, ScopeField, SiloType,
+    SizeType,
+};
+
+pub(crate) use text::{TextVisitor, clip};

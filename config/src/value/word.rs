@@ -1,0 +1,187 @@
+//! Closed lists of words.
+
+use std::{fmt, str::FromStr};
+
+use crate::value::{ValueError, text::text_serde};
+
+macro_rules! words {
+    (
+        $(#[$doc:meta])*
+        $vis:vis enum $type:ident, $expected:literal, $same:path {
+            $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        $vis enum $type { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $type {
+            /// Lists every word, in the order of the reference.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Returns the word as settings spell it.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = ValueError;
+
+            fn from_str(text: &str) -> Result<Self, ValueError> {
+                Self::ALL
+                    .iter()
+                    .copied()
+                    .find(|word| $same(word.as_str(), text))
+                    .ok_or_else(|| ValueError::new($expected, text))
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        text_serde!($type, $expected);
+
+        #[cfg(test)]
+        impl $type {
+            fn every_word_is_offered() {
+                for word in Self::ALL {
+                    assert!($expected.contains(&format!("{:?}", word.as_str())));
+                    assert_eq!(word.as_str().parse::<Self>().unwrap(), *word);
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// Lists the formats in which a section can be written. Parsed in any case.
+    pub enum Format, r#""JSON" or "PARQUET""#, any_case {
+        /// One JSON array of objects.
+        Json = "JSON",
+        /// Parquet, zstd-compressed.
+        Parquet = "PARQUET",
+    }
+}
+
+words! {
+    /// Says what a failed silo does to the job. Either way its sections are marked failed, with the reason.
+    pub enum OnSiloError, r#""fail" or "partial""#, exact {
+        /// The job fails.
+        Fail = "fail",
+        /// The job goes on and its bundle says what is missing.
+        Partial = "partial",
+    }
+}
+
+words! {
+    /// Says how `size` is written in answers of `download-keys`: published clients disagree.
+    pub enum SizeType, r#""string" or "number""#, exact {
+        /// A decimal string, which the command-line client needs.
+        String = "string",
+        /// A number, which the generated SDKs need.
+        Number = "number",
+    }
+}
+
+words! {
+    /// Says how log lines are written.
+    pub enum LogFormat, r#""text" or "json""#, exact {
+        /// For people.
+        Text = "text",
+        /// One JSON object a line, for collectors.
+        Json = "json",
+    }
+}
+
+words! {
+    /// Says from which severity on log lines are written.
+    pub enum LogLevel, r#""error", "warn", "info", "debug" or "trace""#, exact {
+        /// An operator must act.
+        Error = "error",
+        /// An operator may have to act.
+        Warn = "warn",
+        /// What happened.
+        Info = "info",
+        /// Why it happened.
+        Debug = "debug",
+        /// Every step.
+        Trace = "trace",
+    }
+}
+
+words! {
+    /// Says whether a datapoint holds data about persons.
+    pub enum DatapointKind, r#""data" or "configuration""#, exact {
+        /// Rows about persons.
+        Data = "data",
+        /// Rows about the tenant; left out of exports for one person.
+        Configuration = "configuration",
+    }
+}
+
+words! {
+    /// Says what happens to a column that must not leave in clear.
+    pub enum Redaction, r#""drop" or "hash""#, exact {
+        /// The column is left out.
+        Drop = "drop",
+        /// Each value becomes an HMAC under the tenant's key: equal values stay equal.
+        Hash = "hash",
+    }
+}
+
+words! {
+    /// Names a list of a compliance scope that may narrow a datapoint's rows.
+    pub enum ScopeField, r#""campaignIds" or "substrates""#, exact {
+        /// The scope's `campaignIds`.
+        CampaignIds = "campaignIds",
+        /// The scope's `substrates`.
+        Substrates = "substrates",
+    }
+}
+
+words! {
+    /// Lists the kinds of silo this build knows.
+    pub enum SiloType, r#""sqlite""#, exact {
+        /// A SQLite database file.
+        Sqlite = "sqlite",
+    }
+}
+
+fn exact(word: &str, text: &str) -> bool {
+    word == text
+}
+
+fn any_case(word: &str, text: &str) -> bool {
+    word.eq_ignore_ascii_case(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expected_texts_list_every_word() {
+        Format::every_word_is_offered();
+        OnSiloError::every_word_is_offered();
+        SizeType::every_word_is_offered();
+        LogFormat::every_word_is_offered();
+        LogLevel::every_word_is_offered();
+        DatapointKind::every_word_is_offered();
+        Redaction::every_word_is_offered();
+        ScopeField::every_word_is_offered();
+        SiloType::every_word_is_offered();
+    }
+
+    #[test]
+    fn formats_take_any_case_and_an_unknown_one_lists_the_known() {
+        assert_eq!("parquet".parse::<Format>().unwrap(), Format::Parquet);
+        assert_eq!("Json".parse::<Format>().unwrap(), Format::Json);
+        let error = "XML".parse::<Format>().unwrap_err();
+        assert_eq!(error.to_string(), r#"expected "JSON" or "PARQUET", found "XML""#);
+        assert_eq!(error.code(), "value_invalid");
+    }
+}
