@@ -1,0 +1,182 @@
+//! The trait over the embedded store: one call, one transaction.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{
+    SqliteStore, api_keys, audit, commit, delivery, grants, leases, plan, publish, requests, rows,
+    segments,
+};
+use crate::{
+    ApiKey, ApiKeyId, AuditEntry, AuditEvent, Commit, Created, Download, FileRecord, Grant,
+    GrantId, Job, JobId, JobState, JobStore, Lease, NewApiKey, NewGrant, NewJob, NewRequest,
+    NewSection, Progress, Published, Request, RequestId, SectionRecord, SegmentRecord, SliceRecord,
+    StoreError, TenantId, WorkerId,
+};
+
+#[async_trait]
+impl JobStore for SqliteStore {
+    async fn create_request(
+        &self,
+        request: NewRequest,
+        job: NewJob,
+    ) -> Result<Created, StoreError> {
+        self.write(move |work| requests::create(work, request, &job)).await
+    }
+
+    async fn request(&self, tenant: &TenantId, id: RequestId) -> Result<Request, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |work| requests::find(work, &tenant, id)).await
+    }
+
+    async fn latest_job(&self, tenant: &TenantId, request: RequestId) -> Result<Job, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |work| requests::latest_job(work, &tenant, request)).await
+    }
+
+    async fn job(&self, id: JobId) -> Result<Job, StoreError> {
+        self.read(move |work| rows::job(work, id)).await
+    }
+
+    async fn request_of(&self, job: JobId) -> Result<Request, StoreError> {
+        self.read(move |work| requests::of_job(work, job)).await
+    }
+
+    async fn lease(&self, worker: &WorkerId, ttl: Duration) -> Result<Option<Lease>, StoreError> {
+        let worker = worker.clone();
+        self.write(move |work| leases::lease(work, &worker, ttl)).await
+    }
+
+    async fn heartbeat(&self, lease: &Lease, ttl: Duration) -> Result<Lease, StoreError> {
+        let lease = lease.clone();
+        self.write(move |work| leases::heartbeat(work, lease, ttl)).await
+    }
+
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        self.write(move |work| leases::release(work, &lease)).await
+    }
+
+    async fn release_all(&self) -> Result<u64, StoreError> {
+        self.write(leases::release_all).await
+    }
+
+    async fn save_plan(
+        &self,
+        lease: &Lease,
+        plan: &[u8],
+        sections: &[NewSection],
+        progress: &Progress,
+    ) -> Result<(), StoreError> {
+        let (lease, plan) = (lease.clone(), plan.to_vec());
+        let (sections, progress) = (sections.to_vec(), progress.clone());
+        self.write(move |work| plan::save(work, &lease, &plan, &sections, &progress)).await
+    }
+
+    async fn plan(&self, job: JobId) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(move |work| plan::find(work, job)).await
+    }
+
+    async fn sections(&self, job: JobId) -> Result<Vec<SectionRecord>, StoreError> {
+        self.read(move |work| plan::sections(work, job)).await
+    }
+
+    async fn slices(&self, job: JobId, section: u32) -> Result<Vec<SliceRecord>, StoreError> {
+        self.read(move |work| plan::slices(work, job, section)).await
+    }
+
+    async fn commit(&self, lease: &Lease, commit: Commit) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        self.write(move |work| commit::commit(work, &lease, &commit)).await
+    }
+
+    async fn restart_section(&self, lease: &Lease, section: u32) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        self.write(move |work| commit::restart_section(work, &lease, section)).await
+    }
+
+    async fn start_packaging(&self, lease: &Lease) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        self.write(move |work| publish::start_packaging(work, &lease)).await
+    }
+
+    async fn publish(&self, lease: &Lease, published: Published) -> Result<(), StoreError> {
+        let lease = lease.clone();
+        self.write(move |work| publish::publish(work, &lease, &published)).await
+    }
+
+    async fn fail(&self, lease: &Lease, code: &str, message: &str) -> Result<(), StoreError> {
+        let (lease, code, message) = (lease.clone(), code.to_owned(), message.to_owned());
+        self.write(move |work| publish::fail(work, &lease, &code, &message)).await
+    }
+
+    async fn published(&self, job: JobId) -> Result<Option<Published>, StoreError> {
+        self.read(move |work| publish::find(work, job)).await
+    }
+
+    async fn files(&self, job: JobId) -> Result<Vec<FileRecord>, StoreError> {
+        self.read(move |work| segments::files(work, job)).await
+    }
+
+    async fn segments(&self, job: JobId, entry: &str) -> Result<Vec<SegmentRecord>, StoreError> {
+        let entry = entry.to_owned();
+        self.read(move |work| segments::of_entry(work, job, &entry)).await
+    }
+
+    async fn objects(&self, job: JobId) -> Result<Vec<String>, StoreError> {
+        self.read(move |work| segments::objects(work, job)).await
+    }
+
+    async fn grants(&self, grants: NewGrant) -> Result<Vec<Grant>, StoreError> {
+        self.write(move |work| grants::issue(work, grants)).await
+    }
+
+    async fn grant(&self, id: GrantId) -> Result<Grant, StoreError> {
+        self.read(move |work| grants::find(work, id)).await
+    }
+
+    async fn record_download(&self, download: Download) -> Result<(), StoreError> {
+        self.write(move |work| delivery::record(work, download)).await
+    }
+
+    async fn expire_if_due(&self, job: JobId) -> Result<JobState, StoreError> {
+        // Asked at every poll and download, so the common answer takes no write lock.
+        match self.read(move |work| delivery::due(work, job)).await? {
+            (_, true) => self.write(move |work| delivery::expire(work, job)).await,
+            (state, false) => Ok(state),
+        }
+    }
+
+    async fn create_api_key(&self, key: NewApiKey) -> Result<ApiKey, StoreError> {
+        self.write(move |work| api_keys::create(work, &key)).await
+    }
+
+    async fn find_api_key(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+        let hash = *hash;
+        self.read(move |work| api_keys::find(work, &hash)).await
+    }
+
+    async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), StoreError> {
+        self.write(move |work| api_keys::revoke(work, id)).await
+    }
+
+    async fn audit(&self, event: AuditEvent) -> Result<(), StoreError> {
+        self.write(move |work| audit::append(work, &event)).await
+    }
+
+    async fn audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
+        self.read(move |work| audit::newest(work, limit)).await
+    }
+}
+
+impl SqliteStore {
+    /// Walks the whole audit chain and returns how many entries it has.
+    ///
+    /// # Errors
+    /// [`StoreError::AuditBroken`] with the first entry that was changed, removed, added or moved;
+    /// [`StoreError::Corrupt`] if the sealed end of the chain was altered.
+    pub async fn verify_audit(&self) -> Result<u64, StoreError> {
+        self.read(audit::verify).await
+    }
+}

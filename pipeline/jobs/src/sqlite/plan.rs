@@ -1,0 +1,139 @@
+//! What will be collected? The stored plan, its sections and what is committed of them.
+
+use std::collections::BTreeMap;
+
+use rusqlite::params;
+
+use super::moves::Head;
+use super::sealing::Cell;
+use super::values::Micros;
+use super::work::Work;
+use crate::{
+    Actor, JobId, Lease, Move, NewSection, Progress, SectionRecord, SectionState, SliceRecord,
+    StoreError,
+};
+
+/// Stores the plan and its sections.
+pub(super) fn save(
+    work: &Work<'_>,
+    lease: &Lease,
+    plan: &[u8],
+    sections: &[NewSection],
+    progress: &Progress,
+) -> Result<(), StoreError> {
+    let head = Head::held(work, lease)?;
+    let notes = format!("plan stored: {} sections", sections.len());
+    let facts = BTreeMap::from([("sections", sections.len().to_string())]);
+    head.advance(work, Move::Collect, &Actor::Worker(lease.worker.clone()), &notes, facts)?;
+    let sealed = work.sealing.seal(&plan_cell(head.id), plan)?;
+    let stored = work.execute(
+        "INSERT INTO plans (job, plan) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        params![head.id, sealed],
+    )?;
+    if stored == 0 {
+        return Err(StoreError::OutOfOrder { what: "second plan" });
+    }
+    for (place, section) in (0_u32..).zip(sections) {
+        if section.ordinal != place {
+            return Err(StoreError::OutOfOrder { what: "section" });
+        }
+        work.execute(
+            "INSERT INTO sections (job, ordinal, silo, datapoint, state) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![head.id, place, section.silo, section.datapoint, SectionState::Open],
+        )?;
+    }
+    note_progress(work, head.id, progress)
+}
+
+/// Writes how far a job is; the sign of life is the transaction's own.
+pub(super) fn note_progress(
+    work: &Work<'_>,
+    job: JobId,
+    progress: &Progress,
+) -> Result<(), StoreError> {
+    work.execute(
+        "UPDATE jobs SET rows_collected = ?2, rows_expected = ?3, bytes_packaged = ?4, sections_done = ?5,
+             sections_total = ?6, heartbeat_at = ?7, updated_at = ?7
+         WHERE id = ?1",
+        params![
+            job,
+            progress.rows_collected,
+            progress.rows_expected,
+            progress.bytes_packaged,
+            progress.sections_done,
+            progress.sections_total,
+            Micros(work.now)
+        ],
+    )?;
+    Ok(())
+}
+
+/// Returns the stored plan.
+pub(super) fn find(work: &Work<'_>, job: JobId) -> Result<Option<Vec<u8>>, StoreError> {
+    work.first("SELECT plan FROM plans WHERE job = ?1", params![job], |row| {
+        let sealed: Vec<u8> = row.get(0)?;
+        Ok(work.sealing.open(&plan_cell(job), &sealed)?.expose().to_vec())
+    })
+}
+
+/// Returns the sections of a job in order.
+pub(super) fn sections(work: &Work<'_>, job: JobId) -> Result<Vec<SectionRecord>, StoreError> {
+    work.all("SELECT * FROM sections WHERE job = ?1 ORDER BY ordinal", params![job], |row| {
+        let ordinal = row.get("ordinal")?;
+        let outcome = row
+            .get::<_, Option<Vec<u8>>>("outcome")?
+            .map(|sealed| work.sealing.open(&outcome_cell(job, ordinal), &sealed))
+            .transpose()?;
+        Ok(SectionRecord {
+            ordinal,
+            silo: row.get("silo")?,
+            datapoint: row.get("datapoint")?,
+            state: row.get("state")?,
+            rows: row.get("rows")?,
+            outcome: outcome.map(|plain| plain.expose().to_vec()),
+        })
+    })
+}
+
+/// Returns the committed slices of a section in order.
+pub(super) fn slices(
+    work: &Work<'_>,
+    job: JobId,
+    section: u32,
+) -> Result<Vec<SliceRecord>, StoreError> {
+    work.all(
+        "SELECT ordinal, rows, cursor, state, kept FROM slices
+         WHERE job = ?1 AND section = ?2 ORDER BY ordinal",
+        params![job, section],
+        |row| {
+            let ordinal = row.get("ordinal")?;
+            let open = |column: &'static str| -> Result<Vec<u8>, StoreError> {
+                let sealed: Vec<u8> = row.get(column)?;
+                let cell = slice_cell(job, section, ordinal, column);
+                Ok(work.sealing.open(&cell, &sealed)?.expose().to_vec())
+            };
+            Ok(SliceRecord {
+                ordinal,
+                rows: row.get("rows")?,
+                cursor: open("cursor")?,
+                state: open("state")?,
+                kept: open("kept")?,
+            })
+        },
+    )
+}
+
+/// Where a section's outcome is sealed.
+pub(super) fn outcome_cell(job: JobId, section: u32) -> Cell {
+    Cell::new("sections", &[&job.as_bytes()[..], &section.to_be_bytes()].concat(), "outcome")
+}
+
+/// Where a column of a slice is sealed.
+pub(super) fn slice_cell(job: JobId, section: u32, ordinal: u32, column: &'static str) -> Cell {
+    let row = [&job.as_bytes()[..], &section.to_be_bytes(), &ordinal.to_be_bytes()].concat();
+    Cell::new("slices", &row, column)
+}
+
+fn plan_cell(job: JobId) -> Cell {
+    Cell::new("plans", job.as_bytes(), "plan")
+}

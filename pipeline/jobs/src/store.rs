@@ -1,0 +1,137 @@
+//! What must a job store promise? The trait that gateway and workers hold.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{
+    ApiKey, ApiKeyId, AuditEntry, AuditEvent, Commit, Created, Download, FileRecord, Grant,
+    GrantId, Job, JobId, JobState, Lease, NewApiKey, NewGrant, NewJob, NewRequest, NewSection,
+    Progress, Published, Request, RequestId, SectionRecord, SegmentRecord, SliceRecord, StoreError,
+    TenantId, WorkerId,
+};
+
+/// A job store.
+///
+/// Each call is one transaction: after `Ok` it survives a crash of process and machine, after `Err` nothing of it
+/// happened. Calls that take a [`Lease`] fail with [`StoreError::LeaseLost`] unless the job is active, its fence is the
+/// lease's and the lease was not given back: a worker that lost its job cannot write. A lease whose time is over is good
+/// until somebody else takes the job. Dropping a call's future may still let the transaction finish.
+///
+/// Every change of a job's state writes its timeline, the request's status and an audit entry in the same transaction.
+#[async_trait]
+pub trait JobStore: std::fmt::Debug + Send + Sync {
+    /// Records a request and its first job.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`] when `subject_key` has a request of the same tenant and action whose job is active.
+    async fn create_request(&self, request: NewRequest, job: NewJob)
+    -> Result<Created, StoreError>;
+
+    /// Returns a tenant's request.
+    async fn request(&self, tenant: &TenantId, id: RequestId) -> Result<Request, StoreError>;
+
+    /// Returns the latest job of a tenant's request.
+    async fn latest_job(&self, tenant: &TenantId, request: RequestId) -> Result<Job, StoreError>;
+
+    /// Returns a job by id, whoever asks: for workers and download grants.
+    async fn job(&self, id: JobId) -> Result<Job, StoreError>;
+
+    /// Returns a job's request, whoever asks: for workers.
+    async fn request_of(&self, job: JobId) -> Result<Request, StoreError>;
+
+    /// Leases the oldest active job that nobody holds, if there is one.
+    async fn lease(&self, worker: &WorkerId, ttl: Duration) -> Result<Option<Lease>, StoreError>;
+
+    /// Prolongs a lease and notes progress.
+    async fn heartbeat(&self, lease: &Lease, ttl: Duration) -> Result<Lease, StoreError>;
+
+    /// Gives a job back, so that another worker can go on at once.
+    async fn release(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// Ends the leases of workers that are known to be dead: called by a process that owns the store alone, at its start.
+    async fn release_all(&self) -> Result<u64, StoreError>;
+
+    /// Stores the plan and its sections, and moves the job to COLLECTING.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfOrder`] if there is a plan, or sections are not numbered from 0 without gaps.
+    async fn save_plan(
+        &self,
+        lease: &Lease,
+        plan: &[u8],
+        sections: &[NewSection],
+        progress: &Progress,
+    ) -> Result<(), StoreError>;
+
+    /// Returns the stored plan.
+    async fn plan(&self, job: JobId) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Returns the sections of a job in order.
+    async fn sections(&self, job: JobId) -> Result<Vec<SectionRecord>, StoreError>;
+
+    /// Returns the committed slices of a section in order.
+    async fn slices(&self, job: JobId, section: u32) -> Result<Vec<SliceRecord>, StoreError>;
+
+    /// Commits what a finished pack holds: slices, then ends of sections.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfOrder`] for a slice that is not the next of an open section, a second end, a segment that
+    /// exists, or a flush index that goes back; [`StoreError::IllegalMove`] unless the job is COLLECTING.
+    async fn commit(&self, lease: &Lease, commit: Commit) -> Result<(), StoreError>;
+
+    /// Forgets the slices of an open section, so that it starts again from its beginning.
+    async fn restart_section(&self, lease: &Lease, section: u32) -> Result<(), StoreError>;
+
+    /// Moves the job to PACKAGING; a job that is there stays.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfOrder`] while a section is open.
+    async fn start_packaging(&self, lease: &Lease) -> Result<(), StoreError>;
+
+    /// Publishes the bundle and moves the job to READY. What the published files say replaces what their sections'
+    /// ends said. The job has no lease afterwards.
+    async fn publish(&self, lease: &Lease, published: Published) -> Result<(), StoreError>;
+
+    /// Moves the job to FAILED and deletes its slices, segments and file records. Returns nothing to download.
+    async fn fail(&self, lease: &Lease, code: &str, message: &str) -> Result<(), StoreError>;
+
+    /// Returns what was published, if anything was.
+    async fn published(&self, job: JobId) -> Result<Option<Published>, StoreError>;
+
+    /// Returns the file records of a job that ended sections have, in no order that matters.
+    async fn files(&self, job: JobId) -> Result<Vec<FileRecord>, StoreError>;
+
+    /// Returns the segments of one entry in order.
+    async fn segments(&self, job: JobId, entry: &str) -> Result<Vec<SegmentRecord>, StoreError>;
+
+    /// Returns the names of all objects that committed segments of the job are in.
+    async fn objects(&self, job: JobId) -> Result<Vec<String>, StoreError>;
+
+    /// Finds or makes one grant for each file, in the order asked. An unexpired, unrevoked grant is used again.
+    async fn grants(&self, grants: NewGrant) -> Result<Vec<Grant>, StoreError>;
+
+    /// Returns a grant.
+    async fn grant(&self, id: GrantId) -> Result<Grant, StoreError>;
+
+    /// Records a download; the first complete one of a READY job moves it to DELIVERED.
+    async fn record_download(&self, download: Download) -> Result<(), StoreError>;
+
+    /// Moves a READY or DELIVERED job past its time to EXPIRED; returns the state it has now.
+    async fn expire_if_due(&self, job: JobId) -> Result<JobState, StoreError>;
+
+    /// Records an API key.
+    async fn create_api_key(&self, key: NewApiKey) -> Result<ApiKey, StoreError>;
+
+    /// Finds a usable API key by its hash: neither revoked nor expired.
+    async fn find_api_key(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError>;
+
+    /// Revokes an API key.
+    async fn revoke_api_key(&self, id: ApiKeyId) -> Result<(), StoreError>;
+
+    /// Appends an audit entry.
+    async fn audit(&self, event: AuditEvent) -> Result<(), StoreError>;
+
+    /// Returns the newest audit entries, newest first, at most `limit`.
+    async fn audit_entries(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError>;
+}
