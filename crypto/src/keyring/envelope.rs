@@ -3,7 +3,7 @@
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-use super::Kek;
+use super::ring::Kek;
 use crate::{Context, Error, SecretBytes, random};
 
 /// Seals `plain` under `kek`, bound to the header and to `context`.

@@ -1,6 +1,8 @@
 //! The long-lived keys that a ring carries besides its KEKs.
 
-use super::{Kek, ServiceEntries, envelope, file};
+use super::file::ServiceEntries;
+use super::ring::Kek;
+use super::{envelope, file};
 use crate::{Context, Error, Secret32, SecretBytes, SigningKey};
 
 /// One key per use, so that no two uses can be played against each other.

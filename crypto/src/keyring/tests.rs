@@ -1,10 +1,15 @@
 //! The ring against a root that lives in the test.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use super::ring::{Kek, kek_context, secret_bytes};
+use super::services::Services;
 use super::*;
-use crate::SecretBytes;
+use crate::stream::DataKey;
+use crate::{Context, Error, Secret32, SecretBytes};
 
 /// Wraps under one key with the crate's own envelope.
 struct TestRoot(Kek);

@@ -125,7 +125,7 @@ pub struct Grant {
     pub file: String,
     /// When it was made.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When it ends: a whole second, as tokens count.
     pub expires_at: Timestamp,
     /// When somebody revoked it.
     pub revoked_at: Option<Timestamp>,

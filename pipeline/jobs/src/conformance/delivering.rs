@@ -68,7 +68,10 @@ pub async fn grants_live_until_their_time(store: &dyn JobStore, clock: &TestCloc
     assert_eq!(first[0], first[2]);
     assert_ne!(first[0].id, first[1].id);
     assert_eq!(first[0].created_at, clock.now());
-    assert_eq!(first[0].expires_at, clock.now().checked_add(HOUR).expect("in range"));
+    // Tokens count whole seconds, so grants end on one: never later than asked, and less than a second earlier.
+    let end = clock.now().checked_add(HOUR).expect("in range");
+    assert_eq!(first[0].expires_at.as_second(), end.as_second());
+    assert_eq!(first[0].expires_at.subsec_nanosecond(), 0);
     assert_eq!(store.grant(first[1].id).await.expect("found"), first[1]);
 
     clock.advance(SignedDuration::from_mins(59));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rusqlite::params;
 
 use super::moves::Head;
@@ -62,7 +63,7 @@ fn insert(work: &Work<'_>, asked: &NewGrant, file: &str) -> Result<Grant, StoreE
         job: asked.job,
         file: file.to_owned(),
         created_at: work.now,
-        expires_at: work.after(asked.ttl),
+        expires_at: whole_second(work.after(asked.ttl)),
         revoked_at: None,
     };
     work.execute(
@@ -79,4 +80,9 @@ fn insert(work: &Work<'_>, asked: &NewGrant, file: &str) -> Result<Grant, StoreE
         ],
     )?;
     Ok(grant)
+}
+
+/// Rounds down: tokens carry whole seconds, and a grant that outlives its token would be handed out when the token is over.
+fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }

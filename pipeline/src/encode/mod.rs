@@ -1,0 +1,10 @@
+//! Output formats: one file each, in a closed list.
+//!
+//! An encoder turns a section's batches into the plain bytes of one file, in three movements that a crash may separate:
+//! prologue, slices, epilogue. The bytes of a slice depend on its rows and on whether it is the first with rows, on nothing else.
+
+mod encoder;
+mod json;
+mod parquet;
+
+pub(crate) use encoder::{EncodeError, Encoder, extension, media_type, method};

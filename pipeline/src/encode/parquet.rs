@@ -1,0 +1,315 @@
+//! Parquet: a slice is a row group, zstd pages, the footer last.
+//!
+//! A slice is encoded as the first row group of a file of its own, and its metadata is kept with the slice. The epilogue
+//! moves the offsets of all of them to where the slices stand, and writes one footer. So slices can be made in any
+//! order and by any worker, and the file is the same.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use arrow_select::concat::concat_batches;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{
+    ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
+};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{
+    FileMetaData, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData,
+};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::SerializedFileWriter;
+
+use super::EncodeError;
+
+pub(super) const PROLOGUE: &[u8] = b"PAR1";
+
+/// Encodes rows as Parquet row groups.
+pub(crate) struct ParquetEncoder {
+    schema: SchemaRef,
+    open: Option<RowGroup>,
+}
+
+struct RowGroup {
+    file: SerializedFileWriter<Vec<u8>>,
+    columns: Vec<ArrowColumnWriter>,
+    /// Rows that do not fill a run yet.
+    waiting: Vec<RecordBatch>,
+}
+
+impl ParquetEncoder {
+    pub(super) fn new(schema: &SchemaRef) -> Result<Self, EncodeError> {
+        if schema.fields().is_empty() {
+            return Err(EncodeError("Parquet cannot hold rows without columns".to_owned()));
+        }
+        writer(schema)?;
+        Ok(Self { schema: Arc::clone(schema), open: None })
+    }
+
+    pub(super) fn rows(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
+        let group = match &mut self.open {
+            Some(group) => group,
+            none => none.insert(RowGroup::new(&self.schema)?),
+        };
+        group.waiting.push(batch.clone());
+        group.write(RUN_ROWS)
+    }
+
+    /// Appends the row group and returns its length and metadata.
+    pub(super) fn end_slice(&mut self, out: &mut Vec<u8>) -> Result<Vec<u8>, EncodeError> {
+        let Some(mut open) = self.open.take() else {
+            return Err(EncodeError("a slice without rows".to_owned()));
+        };
+        open.write(1)?;
+        let RowGroup { mut file, columns, .. } = open;
+        let mut group = file.next_row_group().map_err(failed)?;
+        for column in columns {
+            column.close().map_err(failed)?.append_to_row_group(&mut group).map_err(failed)?;
+        }
+        let metadata = group.close().map_err(failed)?;
+        file.flush().map_err(|error| EncodeError(error.to_string()))?;
+        let bytes = file.inner().get(PROLOGUE.len()..).unwrap_or_default();
+        out.extend_from_slice(bytes);
+        let mut kept = (bytes.len() as u64).to_le_bytes().to_vec();
+        let file = empty(&self.schema)?.file_metadata().clone();
+        let rows = metadata.num_rows();
+        write_footer(&with_rows(&file, rows), vec![metadata.as_ref().clone()], &mut kept)?;
+        Ok(kept)
+    }
+
+    pub(super) fn epilogue(&self, kept: &[Vec<u8>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let unreadable = || EncodeError("metadata of a row group cannot be read back".to_owned());
+        let mut groups = Vec::with_capacity(kept.len());
+        let mut start = 0_i64;
+        let mut rows = 0;
+        for slice in kept {
+            let (len, footer) = slice.split_first_chunk::<8>().ok_or_else(unreadable)?;
+            let body = footer.len().checked_sub(8).and_then(|end| footer.get(..end));
+            let one = ParquetMetaDataReader::decode_metadata(body.ok_or_else(unreadable)?)
+                .map_err(failed)?;
+            for group in one.row_groups() {
+                rows += group.num_rows();
+                groups.push(moved(group, start, groups.len())?);
+            }
+            start += i64::try_from(u64::from_le_bytes(*len)).map_err(|_| unreadable())?;
+        }
+        let file = empty(&self.schema)?.file_metadata().clone();
+        write_footer(&with_rows(&file, rows), groups, out)
+    }
+}
+
+impl std::fmt::Debug for ParquetEncoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParquetEncoder").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl RowGroup {
+    fn new(schema: &SchemaRef) -> Result<Self, EncodeError> {
+        let (file, factory): (_, ArrowRowGroupWriterFactory) =
+            writer(schema)?.into_serialized_writer().map_err(failed)?;
+        let columns = factory.create_column_writers(0).map_err(failed)?;
+        Ok(Self { file, columns, waiting: Vec::new() })
+    }
+
+    /// Writes what waits, in runs of [`RUN_ROWS`], as long as at least `least` rows wait.
+    ///
+    /// The writer looks whether a page or its dictionary is full after each call, so that calls whose lengths came from the
+    /// silo's batches would make pages that depend on where reading began.
+    fn write(&mut self, least: usize) -> Result<(), EncodeError> {
+        let rows: usize = self.waiting.iter().map(RecordBatch::num_rows).sum();
+        if rows < least {
+            return Ok(());
+        }
+        let joined = match self.waiting.as_slice() {
+            [] => return Ok(()),
+            [one] => one.clone(),
+            [first, ..] => concat_batches(first.schema_ref(), &self.waiting)
+                .map_err(|error| EncodeError(error.to_string()))?,
+        };
+        self.waiting.clear();
+        let mut at = 0;
+        while rows - at >= least {
+            let run = RUN_ROWS.min(rows - at);
+            self.write_run(&joined.slice(at, run))?;
+            at += run;
+        }
+        if at < rows {
+            self.waiting.push(joined.slice(at, rows - at));
+        }
+        Ok(())
+    }
+
+    fn write_run(&mut self, run: &RecordBatch) -> Result<(), EncodeError> {
+        let mut writers = self.columns.iter_mut();
+        for (field, column) in run.schema_ref().fields().iter().zip(run.columns()) {
+            for leaf in compute_leaves(field, column).map_err(failed)? {
+                let Some(writer) = writers.next() else {
+                    return Err(EncodeError("a column has more leaves than writers".to_owned()));
+                };
+                writer.write(&leaf).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>, EncodeError> {
+    let level = ZstdLevel::try_new(1).map_err(failed)?;
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_created_by("antumbra".to_owned())
+        .set_max_row_group_row_count(None)
+        // Page indexes would have to be kept and moved too; readers prune by row group.
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
+        .build();
+    let options = ArrowWriterOptions::new().with_properties(properties);
+    ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(schema), options).map_err(failed)
+}
+
+/// The metadata of a file of this schema without rows: everything of the footer but the row groups.
+fn empty(schema: &SchemaRef) -> Result<ParquetMetaData, EncodeError> {
+    writer(schema)?.close().map_err(failed)
+}
+
+fn with_rows(file: &FileMetaData, rows: i64) -> FileMetaData {
+    FileMetaData::new(
+        file.version(),
+        rows,
+        file.created_by().map(str::to_owned),
+        file.key_value_metadata().cloned(),
+        file.schema_descr_ptr(),
+        file.column_orders().cloned(),
+    )
+}
+
+fn write_footer(
+    file: &FileMetaData,
+    groups: Vec<RowGroupMetaData>,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    let metadata = ParquetMetaData::new(file.clone(), groups);
+    ParquetMetaDataWriter::new(out, &metadata).finish().map_err(failed)
+}
+
+fn moved(
+    group: &RowGroupMetaData,
+    by: i64,
+    ordinal: usize,
+) -> Result<RowGroupMetaData, EncodeError> {
+    let ordinal = i32::try_from(ordinal)
+        .map_err(|_| EncodeError("more row groups than Parquet can number".to_owned()))?;
+    let mut columns = Vec::with_capacity(group.columns().len());
+    for column in group.columns() {
+        let moved = column
+            .clone()
+            .into_builder()
+            .set_data_page_offset(column.data_page_offset() + by)
+            .set_dictionary_page_offset(column.dictionary_page_offset().map(|at| at + by))
+            .set_index_page_offset(column.index_page_offset().map(|at| at + by));
+        columns.push(moved.build().map_err(failed)?);
+    }
+    let mut builder =
+        group.clone().into_builder().set_column_metadata(columns).set_ordinal(ordinal);
+    if let Some(at) = group.file_offset() {
+        builder = builder.set_file_offset(at + by);
+    }
+    builder.build().map_err(failed)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
+fn failed(error: ParquetError) -> EncodeError {
+    EncodeError(error.to_string())
+}
+
+/// Rows handed to the writer at once, counted from the beginning of the slice; its own batches are as long.
+const RUN_ROWS: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, Int64Array, StringArray};
+    use arrow_schema::{DataType, Field, Schema};
+    use bytes::Bytes;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::*;
+
+    fn batch(ids: std::ops::Range<i64>) -> RecordBatch {
+        let schema = Schema::new(vec![
+            Field::new("id", DataType::Int64, true),
+            Field::new("t", DataType::Utf8, true),
+        ]);
+        let texts: Vec<_> =
+            ids.clone().map(|id| (id % 3 != 0).then(|| format!("text {id}"))).collect();
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(Int64Array::from_iter_values(ids)), Arc::new(StringArray::from(texts))];
+        RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+    }
+
+    fn file(slices: &[RecordBatch], schema: &SchemaRef) -> Vec<u8> {
+        let mut out = PROLOGUE.to_vec();
+        let mut kept = vec![];
+        for slice in slices {
+            // A new encoder for each slice: as if each was made by another worker.
+            let mut encoder = ParquetEncoder::new(schema).unwrap();
+            encoder.rows(slice).unwrap();
+            kept.push(encoder.end_slice(&mut out).unwrap());
+        }
+        ParquetEncoder::new(schema).unwrap().epilogue(&kept, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn slices_of_different_encoders_make_one_file() {
+        let slices = [batch(0..1000), batch(1000..1001), batch(1001..5000)];
+        let bytes = file(&slices, &slices[0].schema());
+        let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).unwrap();
+        assert_eq!(reader.metadata().num_row_groups(), 3);
+        let read: Vec<_> =
+            reader.with_batch_size(10_000).build().unwrap().map(Result::unwrap).collect();
+        let rows: usize = read.iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(rows, 5000);
+        let ids: Vec<i64> = read
+            .iter()
+            .flat_map(|batch| {
+                use arrow_array::cast::AsArray;
+                let ids = batch.column(0).as_primitive::<arrow_array::types::Int64Type>();
+                ids.values().to_vec()
+            })
+            .collect();
+        assert!(ids.iter().copied().eq(0..5000));
+    }
+
+    /// A resumed section starts a slice with a fresh batch where an uninterrupted one goes on in the middle of one.
+    #[test]
+    fn a_row_group_does_not_depend_on_how_its_rows_were_batched() {
+        let rows = batch(0..50_000);
+        let encode = |sizes: &[usize]| {
+            let mut encoder = ParquetEncoder::new(&rows.schema()).unwrap();
+            let (mut at, mut turn) = (0, sizes.iter().cycle());
+            while at < rows.num_rows() {
+                let len = (*turn.next().unwrap()).min(rows.num_rows() - at);
+                encoder.rows(&rows.slice(at, len)).unwrap();
+                at += len;
+            }
+            let mut out = Vec::new();
+            let kept = encoder.end_slice(&mut out).unwrap();
+            (out, kept)
+        };
+        let whole = encode(&[50_000]);
+        for sizes in [&[8_192][..], &[777], &[5_000, 8_192, 1], &[1_024], &[3]] {
+            assert!(encode(sizes) == whole, "{sizes:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_rows_has_its_schema() {
+        let schema = batch(0..1).schema();
+        let bytes = file(&[], &schema);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).unwrap();
+        assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
+        assert_eq!(reader.schema().fields(), schema.fields());
+    }
+}

@@ -1,0 +1,185 @@
+//! How does one format get from batches into a sealed pack?
+
+use antumbra_bundle::{JobObjects, Method, PackWriter, Segment, SegmentWriter};
+use antumbra_config::Format;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use sha2::{Digest, Sha256};
+
+use super::state::FileState;
+use crate::PipelineError;
+use crate::encode::{self, EncodeError, Encoder};
+
+/// One format of a job: its open pack, and the file of the section under way.
+///
+/// Each format has packs of its own: the bytes of a segment stand together, and several formats grow at once.
+pub(super) struct Lane {
+    pub(super) format: Format,
+    level: u32,
+    pack: Option<PackWriter>,
+    file: Option<File>,
+}
+
+/// The file of the section under way.
+struct File {
+    section: String,
+    encoder: Encoder,
+    writer: SegmentWriter,
+    sha256: Sha256,
+    state: FileState,
+    out: Vec<u8>,
+}
+
+/// A file that ended.
+pub(super) struct EndedFile {
+    pub(super) state: FileState,
+    pub(super) sha256: [u8; 32],
+    pub(super) method: Method,
+    /// The segment after the last slice.
+    pub(super) last: Option<Segment>,
+}
+
+/// What a slice leaves in one lane.
+pub(super) struct LaneSlice {
+    pub(super) segment: Option<Segment>,
+    pub(super) ordinal: u32,
+    pub(super) kept: Vec<u8>,
+}
+
+impl Lane {
+    pub(super) const fn new(format: Format, level: u32) -> Self {
+        Self { format, level, pack: None, file: None }
+    }
+
+    /// Returns the sealed bytes that wait for a commit.
+    pub(super) fn uncommitted(&self) -> u64 {
+        self.pack.as_ref().map_or(0, PackWriter::plain_len)
+    }
+
+    /// Begins, or goes on with, a section's file.
+    pub(super) fn begin(
+        &mut self,
+        section: String,
+        schema: &SchemaRef,
+        state: FileState,
+    ) -> Result<(), PipelineError> {
+        let encoder = Encoder::new(self.format, schema)
+            .map_err(|error| unencodable(&section, self.format, error))?;
+        let mut out = Vec::new();
+        if state.plain_len == 0 {
+            encoder.prologue(&mut out);
+        }
+        let writer = SegmentWriter::new(encode::method(self.format), self.level);
+        let sha256 = state.hasher()?;
+        self.file = Some(File { section, encoder, writer, sha256, state, out });
+        Ok(())
+    }
+
+    /// Encodes rows into the pack; `name` makes the name of a pack if a new one is needed.
+    pub(super) async fn rows(
+        &mut self,
+        batch: &RecordBatch,
+        first: bool,
+        objects: &JobObjects,
+        name: impl FnOnce() -> String + Send,
+    ) -> Result<(), PipelineError> {
+        let (format, file, pack) = self.parts(objects, name).await?;
+        file.encoder
+            .rows(batch, first, &mut file.out)
+            .map_err(|error| unencodable(&file.section, format, error))?;
+        file.drain(pack).await
+    }
+
+    /// Ends a slice.
+    pub(super) async fn end_slice(
+        &mut self,
+        objects: &JobObjects,
+        name: impl FnOnce() -> String + Send,
+    ) -> Result<LaneSlice, PipelineError> {
+        let (format, file, pack) = self.parts(objects, name).await?;
+        let kept = file
+            .encoder
+            .end_slice(&mut file.out)
+            .map_err(|error| unencodable(&file.section, format, error))?;
+        file.drain(pack).await?;
+        let ordinal = file.state.next_segment;
+        let segment = file.writer.finish(pack).await?;
+        if let Some(segment) = &segment {
+            file.state.add(segment);
+        }
+        Ok(LaneSlice { segment, ordinal, kept })
+    }
+
+    /// Returns how far the file is, as it is stored with a slice.
+    pub(super) fn state(&self) -> FileState {
+        self.file.as_ref().map_or_else(FileState::default, |file| {
+            let mut state = file.state.clone();
+            state.keep(&file.sha256);
+            state
+        })
+    }
+
+    /// Ends the file; `kept` is what its slices left, in order.
+    pub(super) async fn end(
+        &mut self,
+        kept: &[Vec<u8>],
+        objects: &JobObjects,
+        name: impl FnOnce() -> String + Send,
+    ) -> Result<EndedFile, PipelineError> {
+        let (format, file, pack) = self.parts(objects, name).await?;
+        file.encoder
+            .epilogue(kept, &mut file.out)
+            .map_err(|error| unencodable(&file.section, format, error))?;
+        file.drain(pack).await?;
+        let last = file.writer.finish(pack).await?;
+        let mut state = file.state.clone();
+        let sha256 = std::mem::take(&mut file.sha256).finalize().into();
+        if let Some(segment) = &last {
+            state.add(segment);
+        }
+        self.file = None;
+        Ok(EndedFile { state, sha256, method: encode::method(format), last })
+    }
+
+    /// Gives the section's file up; what it wrote into the pack is never named.
+    pub(super) fn give_up(&mut self) {
+        self.file = None;
+    }
+
+    /// Takes the open pack, to be finished; the next write opens a new one.
+    pub(super) fn take_pack(&mut self) -> Option<PackWriter> {
+        self.pack.take()
+    }
+
+    async fn parts(
+        &mut self,
+        objects: &JobObjects,
+        name: impl FnOnce() -> String + Send,
+    ) -> Result<(Format, &mut File, &mut PackWriter), PipelineError> {
+        if self.pack.is_none() {
+            self.pack = Some(PackWriter::create(objects, name()).await?);
+        }
+        match (&mut self.file, &mut self.pack) {
+            (Some(file), Some(pack)) => Ok((self.format, file, pack)),
+            _ => Err(PipelineError::Document { what: "lane" }),
+        }
+    }
+}
+
+impl File {
+    async fn drain(&mut self, pack: &mut PackWriter) -> Result<(), PipelineError> {
+        self.sha256.update(&self.out);
+        self.writer.write(&self.out, pack).await?;
+        self.out.clear();
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "consumes the error it rewords")]
+fn unencodable(section: &str, format: Format, error: EncodeError) -> PipelineError {
+    PipelineError::Encode {
+        section: section.to_owned(),
+        format: format.as_str(),
+        reason: error.to_string(),
+    }
+}

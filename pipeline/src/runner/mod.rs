@@ -1,0 +1,21 @@
+//! The runner: leases jobs, collects their sections, packages their bundles, and survives being killed anywhere in between.
+
+mod sessions;
+
+mod collect;
+mod lane;
+mod pending;
+mod section;
+mod state;
+
+mod package;
+mod records;
+mod report;
+
+mod job;
+mod open;
+mod worker;
+
+pub use open::OpenBundle;
+pub use sessions::Sessions;
+pub use worker::Worker;

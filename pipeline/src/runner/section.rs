@@ -1,0 +1,425 @@
+//! How is one section collected? Describe, read, cut into slices, encode every format, end.
+
+use std::sync::Arc;
+
+use antumbra_bundle::{Column, Redaction, SectionContent};
+use antumbra_config::OnSiloError;
+use antumbra_jobs::{FileRecord, SectionEnd, SectionOutcome, SliceCommit};
+use arrow_array::RecordBatch;
+
+use super::collect::Collector;
+use super::job::may_retry;
+use super::records;
+use super::state::SectionState;
+use crate::encode;
+use crate::plan::Planned;
+use crate::redact::Redactor;
+use crate::silo::{Cursor, Shape};
+use crate::slice::Slicer;
+use crate::{PipelineError, SiloError, crash_point};
+
+/// Why a section stopped.
+enum Stop {
+    /// Its silo failed: the policy decides.
+    Silo(SiloError),
+    /// The job cannot go on.
+    Job(PipelineError),
+}
+
+/// A section being read.
+struct Reading {
+    ordinal: u32,
+    shape: Shape,
+    slicer: Slicer,
+    redactor: Redactor,
+    /// Rows of the section, this slice's included.
+    rows: u64,
+    slice_rows: u64,
+    next_slice: u32,
+    /// The key of the last row that was encoded.
+    cursor: Cursor,
+    /// What each slice left, for each lane.
+    kept: Vec<Vec<Vec<u8>>>,
+}
+
+impl Collector {
+    /// Collects a section to its end, whatever that is; `Ok` unless the job has to stop.
+    pub(super) async fn section(&mut self, ordinal: u32) -> Result<(), PipelineError> {
+        let plan = Arc::clone(&self.plan);
+        let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
+        let planned = plan.sections.get(place).ok_or(PipelineError::Document { what: "plan" })?;
+        if let Some(skipped) = &planned.skipped {
+            let failed = skipped.outcome == "failed";
+            let mut document = content(planned, None, &skipped.outcome);
+            document.reason = Some(skipped.reason.clone());
+            document.code.clone_from(&skipped.code);
+            self.end_without_files(ordinal, &document, failed).await?;
+            if failed && self.policy == OnSiloError::Fail {
+                self.flush().await?;
+                return Err(failure(planned, provider_failed(skipped)));
+            }
+            return Ok(());
+        }
+        for attempt in 1.. {
+            match self.read_section(ordinal, planned).await {
+                Ok(()) => return Ok(()),
+                Err(Stop::Job(error)) => return Err(error),
+                Err(Stop::Silo(SiloError::ShapeChanged)) if attempt < SHAPE_ATTEMPTS => {
+                    self.forget_section(ordinal).await?;
+                }
+                Err(Stop::Silo(error)) => {
+                    self.forget_section(ordinal).await?;
+                    return self.section_failed(ordinal, planned, error).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_section(&mut self, ordinal: u32, planned: &Planned) -> Result<(), Stop> {
+        let (mut reading, mut batches) = self.open(ordinal, planned).await?;
+        let before = reading.rows;
+        while let Some(batch) = batches.next().await.map_err(|error| error.after(before))? {
+            self.check_interrupted().await?;
+            crash_point("collect.batch");
+            let (starts_with_cut, runs) = reading.slicer.split(&batch);
+            for (index, (offset, len)) in runs.into_iter().enumerate() {
+                if index > 0 || starts_with_cut {
+                    self.end_slice(&mut reading).await?;
+                }
+                self.encode(&mut reading, &batch.slice(offset, len)).await?;
+            }
+        }
+        if reading.slice_rows > 0 {
+            self.end_slice(&mut reading).await?;
+        }
+        self.end_files(reading, planned).await.map_err(Stop::Job)
+    }
+
+    /// Describes the section and starts reading where its last committed slice ended, or at its beginning.
+    async fn open(
+        &mut self,
+        ordinal: u32,
+        planned: &Planned,
+    ) -> Result<(Reading, crate::silo::Batches), Stop> {
+        let spec = &planned.spec;
+        let known = &self.plan.identifiers;
+        let session = self.sessions.of(&spec.silo).await?;
+        let shape = match &planned.shape {
+            Some(shape) if self.fresh => shape.clone(),
+            _ => session.describe(spec, known).await?,
+        };
+        let slices =
+            self.store.slices(self.lease.job, ordinal).await.map_err(PipelineError::from)?;
+        let mut state = None;
+        let mut cursor = None;
+        let mut kept = vec![Vec::new(); self.lanes.len()];
+        if let Some(last) = slices.last() {
+            let last_state = SectionState::from_bytes(&last.state)?;
+            if !shape.keyed || !last_state.shape.same_columns(&shape) {
+                self.forget_section(ordinal).await?;
+            } else {
+                cursor = Some(read_cursor(&last.cursor)?);
+                for slice in &slices {
+                    let parts = split_list(&slice.kept)?;
+                    for (lane, part) in kept.iter_mut().zip(parts) {
+                        lane.push(part);
+                    }
+                }
+                state = Some((last_state, last.ordinal + 1));
+            }
+        }
+        let withheld = state.as_ref().map(|(state, _)| state.withheld.clone());
+        let redactor =
+            Redactor::new(&shape.schema(), &planned.redactions, &self.redact_key, withheld)
+                .map_err(|column| {
+                    let what = format!("column {column}, which is to be redacted,");
+                    SiloError::Missing { what }
+                })?;
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            let file = state.as_ref().and_then(|(state, _)| state.files.get(index).cloned());
+            lane.begin(spec.name(), redactor.schema(), file.unwrap_or_default())?;
+        }
+        let session = self.sessions.of(&spec.silo).await?;
+        let batches = session.read(spec, &self.plan.identifiers, &shape, cursor.clone()).await?;
+        let (rows, next_slice) = state.map_or((0, 0), |(state, next)| (state.rows, next));
+        let slicer = Slicer::new(&self.slice_key, &shape);
+        let cursor = cursor.unwrap_or(Cursor(Vec::new()));
+        let reading = Reading {
+            ordinal,
+            shape,
+            slicer,
+            redactor,
+            rows,
+            slice_rows: 0,
+            next_slice,
+            cursor,
+            kept,
+        };
+        Ok((reading, batches))
+    }
+
+    async fn encode(&mut self, reading: &mut Reading, rows: &RecordBatch) -> Result<(), Stop> {
+        let Some(last) = rows.num_rows().checked_sub(1) else { return Ok(()) };
+        reading.cursor = reading.slicer.cursor(rows, last);
+        let leaving = reading.redactor.apply(rows).map_err(|error| {
+            Stop::Silo(SiloError::Settings { what: format!("cannot redact: {error}") })
+        })?;
+        let first = reading.rows == 0;
+        let (lanes, objects, mut names) = self.lanes();
+        for lane in lanes {
+            let format = lane.format;
+            lane.rows(&leaving, first, objects, || names.next(format)).await?;
+        }
+        reading.rows += rows.num_rows() as u64;
+        reading.slice_rows += rows.num_rows() as u64;
+        Ok(())
+    }
+
+    async fn end_slice(&mut self, reading: &mut Reading) -> Result<(), PipelineError> {
+        let plan = Arc::clone(&self.plan);
+        let mut segments = Vec::new();
+        let mut kept = Vec::new();
+        let mut files = Vec::new();
+        let mut bytes = 0;
+        let (lanes, objects, mut names) = self.lanes();
+        for (lane, kept_before) in lanes.iter_mut().zip(&mut reading.kept) {
+            let format = lane.format;
+            let slice = lane.end_slice(objects, || names.next(format)).await?;
+            if let Some(segment) = slice.segment {
+                bytes += segment.stored_len;
+                let entry = entry_name(&plan, reading.ordinal, format);
+                segments.push(records::to_record(&entry, slice.ordinal, segment));
+            }
+            kept_before.push(slice.kept.clone());
+            kept.push(slice.kept);
+            files.push(lane.state());
+        }
+        let state = SectionState {
+            shape: reading.shape.clone(),
+            rows: reading.rows,
+            withheld: reading.redactor.counts().to_vec(),
+            files,
+        };
+        self.pending.slice(SliceCommit {
+            section: reading.ordinal,
+            ordinal: reading.next_slice,
+            rows: reading.slice_rows,
+            cursor: write_cursor(&reading.cursor)?,
+            state: state.to_bytes()?,
+            kept: join_list(&kept),
+            segments,
+        });
+        self.progress.rows_collected += reading.slice_rows;
+        self.progress.bytes_packaged += bytes;
+        reading.next_slice += 1;
+        reading.slice_rows = 0;
+        crash_point("collect.slice");
+        self.flush_if_full().await
+    }
+
+    async fn end_files(
+        &mut self,
+        reading: Reading,
+        planned: &Planned,
+    ) -> Result<(), PipelineError> {
+        let plan = Arc::clone(&self.plan);
+        let mut files = Vec::new();
+        let mut segments = Vec::new();
+        let (lanes, objects, mut names) = self.lanes();
+        for (lane, kept) in lanes.iter_mut().zip(&reading.kept) {
+            let format = lane.format;
+            let ended = lane.end(kept, objects, || names.next(format)).await?;
+            let entry = entry_name(&plan, reading.ordinal, format);
+            if let Some(segment) = ended.last {
+                let ordinal = ended.state.next_segment.saturating_sub(1);
+                segments.push(records::to_record(&entry, ordinal, segment));
+            }
+            files.push(FileRecord {
+                entry,
+                silo: planned.spec.silo.clone(),
+                datapoint: planned.spec.datapoint.clone(),
+                format: format.as_str().to_owned(),
+                media_type: encode::media_type(format).to_owned(),
+                rows: Some(reading.rows),
+                deflated: ended.method == antumbra_bundle::Method::Deflated,
+                plain_len: ended.state.plain_len,
+                stored_len: ended.state.zip_len(ended.method),
+                crc32: ended.state.crc32,
+                sha256: ended.sha256,
+            });
+        }
+        self.progress.bytes_packaged +=
+            segments.iter().map(|segment| segment.stored_len).sum::<u64>();
+        let outcome = if reading.rows == 0 { "empty" } else { "complete" };
+        let mut document = content(planned, Some(&reading.shape), outcome);
+        document.rows = reading.rows;
+        for (redaction, count) in document.redactions.iter_mut().zip(reading.redactor.counts()) {
+            redaction.values = *count;
+        }
+        document
+            .columns
+            .retain(|column| reading.redactor.schema().field_with_name(&column.name).is_ok());
+        for column in &mut document.columns {
+            if let Ok(field) = reading.redactor.schema().field_with_name(&column.name) {
+                column.data_type = field.data_type().to_string();
+            }
+        }
+        let end = SectionEnd {
+            section: reading.ordinal,
+            rows: reading.rows,
+            outcome: SectionOutcome::Done { files, segments },
+            document: to_document(&document)?,
+        };
+        self.end_section(end).await
+    }
+
+    /// Ends a section as failed, and stops the job if that is the policy; the section is named in the status either way.
+    async fn section_failed(
+        &mut self,
+        ordinal: u32,
+        planned: &Planned,
+        error: SiloError,
+    ) -> Result<(), PipelineError> {
+        tracing::warn!(
+            job = %self.lease.job, silo = planned.spec.silo, datapoint = planned.spec.datapoint,
+            code = error.code(), "section failed"
+        );
+        let mut document = content(planned, None, "failed");
+        document.code = Some(error.code().to_owned());
+        document.reason = Some(error.to_string());
+        let failure = failure(planned, error);
+        let fails = self.policy == OnSiloError::Fail;
+        if fails && may_retry(&failure, self.lease.fence) {
+            // The section stays open for the next lease.
+            return Err(failure);
+        }
+        self.end_without_files(ordinal, &document, true).await?;
+        if fails {
+            self.flush().await?;
+            return Err(failure);
+        }
+        Ok(())
+    }
+
+    async fn end_without_files(
+        &mut self,
+        section: u32,
+        document: &SectionContent,
+        failed: bool,
+    ) -> Result<(), PipelineError> {
+        let outcome = if failed {
+            SectionOutcome::Failed
+        } else {
+            SectionOutcome::Done { files: Vec::new(), segments: Vec::new() }
+        };
+        let document = to_document(document)?;
+        self.end_section(SectionEnd { section, rows: 0, outcome, document }).await
+    }
+
+    /// Drops what is pending or committed of a section, so that it can start again or end as failed.
+    async fn forget_section(&mut self, ordinal: u32) -> Result<(), PipelineError> {
+        for lane in &mut self.lanes {
+            lane.give_up();
+        }
+        self.pending.give_up(ordinal);
+        self.store.restart_section(&self.lease, ordinal).await?;
+        let sections = self.store.sections(self.lease.job).await?;
+        let committed: u64 = sections.iter().map(|section| section.rows).sum();
+        self.progress.rows_collected = committed + self.pending.rows();
+        Ok(())
+    }
+}
+
+impl From<SiloError> for Stop {
+    fn from(error: SiloError) -> Self {
+        Self::Silo(error)
+    }
+}
+
+impl From<PipelineError> for Stop {
+    fn from(error: PipelineError) -> Self {
+        Self::Job(error)
+    }
+}
+
+fn entry_name(plan: &crate::plan::Plan, ordinal: u32, format: antumbra_config::Format) -> String {
+    let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
+    let name = plan.sections.get(place).map(|section| section.spec.name()).unwrap_or_default();
+    format!("{name}.{}", encode::extension(format))
+}
+
+fn content(planned: &Planned, shape: Option<&Shape>, outcome: &str) -> SectionContent {
+    let mut notes = planned.notes.clone();
+    notes.extend(shape.iter().flat_map(|shape| shape.notes.iter().cloned()));
+    let redactions = planned.redactions.iter().map(|(column, how)| Redaction {
+        column: column.clone(),
+        how: how.as_str().to_owned(),
+        values: 0,
+    });
+    let columns = shape.iter().flat_map(|shape| &shape.columns).map(|column| Column {
+        name: column.name.clone(),
+        data_type: column.kind.data_type().to_string(),
+        declared: column.declared.clone(),
+    });
+    SectionContent {
+        silo: planned.spec.silo.clone(),
+        datapoint: planned.spec.datapoint.clone(),
+        outcome: outcome.to_owned(),
+        reason: None,
+        code: None,
+        rows: 0,
+        query: shape.map(|shape| shape.statement.clone()),
+        ordered_by: shape.map(|shape| shape.ordered_by.clone()).unwrap_or_default(),
+        resumable: shape.is_some_and(|shape| shape.keyed),
+        columns: columns.collect(),
+        redactions: if shape.is_some() { redactions.collect() } else { Vec::new() },
+        notes,
+    }
+}
+
+fn failure(planned: &Planned, source: SiloError) -> PipelineError {
+    let (silo, datapoint) = (planned.spec.silo.clone(), planned.spec.datapoint.clone());
+    PipelineError::Section { silo, datapoint, source }
+}
+
+fn provider_failed(skipped: &crate::plan::Skipped) -> SiloError {
+    SiloError::Settings { what: skipped.reason.clone() }
+}
+
+fn to_document(content: &SectionContent) -> Result<Vec<u8>, PipelineError> {
+    serde_json::to_vec(content).map_err(|_| PipelineError::Document { what: "section" })
+}
+
+fn write_cursor(cursor: &Cursor) -> Result<Vec<u8>, PipelineError> {
+    serde_json::to_vec(cursor).map_err(|_| PipelineError::Document { what: "cursor" })
+}
+
+fn read_cursor(bytes: &[u8]) -> Result<Cursor, PipelineError> {
+    serde_json::from_slice(bytes).map_err(|_| PipelineError::Document { what: "cursor" })
+}
+
+/// Joins byte strings, each behind its length (u64, little-endian).
+fn join_list(parts: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for part in parts {
+        out.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        out.extend_from_slice(part);
+    }
+    out
+}
+
+fn split_list(mut bytes: &[u8]) -> Result<Vec<Vec<u8>>, PipelineError> {
+    let unreadable = || PipelineError::Document { what: "slice" };
+    let mut parts = Vec::new();
+    while let Some((len, rest)) = bytes.split_first_chunk::<8>() {
+        let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|_| unreadable())?;
+        let (part, rest) = rest.split_at_checked(len).ok_or_else(unreadable)?;
+        parts.push(part.to_vec());
+        bytes = rest;
+    }
+    if bytes.is_empty() { Ok(parts) } else { Err(unreadable()) }
+}
+
+/// How often a section is begun when its shape changes under it.
+const SHAPE_ATTEMPTS: u32 = 3;

@@ -1,0 +1,219 @@
+//! Where does a slice end? Row content alone decides, so that one stream and many partitions cut alike.
+//!
+//! A keyed hash of the key columns picks natural cuts, about every [`SLICE_ROWS`] rows; a slice also ends before the row
+//! that would take it past [`MAX_ROWS`] rows or [`SLICE_BYTES`] bytes. These counts start at zero at each cut, so a reader
+//! that starts at any cut finds the same next one. The hash is keyed so that nobody can shape data against it.
+
+use std::hash::Hasher;
+
+use antumbra_crypto::Secret32;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+use siphasher::sip::SipHasher13;
+
+use crate::Value;
+use crate::silo::{Cursor, Shape};
+
+/// Rows between natural cuts, on average.
+pub(crate) const SLICE_ROWS: u64 = 131_072;
+/// Rows of a slice, at most.
+pub(crate) const MAX_ROWS: u64 = 2 * SLICE_ROWS;
+/// Bytes of column data in a slice, at most; a single row may be larger.
+pub(crate) const SLICE_BYTES: u64 = 16 << 20;
+
+/// Finds cuts in a stream of batches.
+pub(crate) struct Slicer {
+    hasher: SipHasher13,
+    key: Vec<usize>,
+    rows: u64,
+    bytes: u64,
+    scratch: Vec<u8>,
+}
+
+impl Slicer {
+    /// Starts at a cut. Without a proven key there are no natural cuts.
+    pub(crate) fn new(secret: &Secret32, shape: &Shape) -> Self {
+        let mut key = [0; 16];
+        key.copy_from_slice(&secret.expose()[..16]);
+        let place = |name: &String| shape.columns.iter().position(|column| column.name == *name);
+        let columns = if shape.keyed { &shape.ordered_by[..] } else { &[] };
+        Self {
+            hasher: SipHasher13::new_with_key(&key),
+            key: columns.iter().filter_map(place).collect(),
+            rows: 0,
+            bytes: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Returns the runs of a batch's rows as (offset, length); each run but the first starts with a cut, and the first
+    /// does if the flag is set.
+    pub(crate) fn split(&mut self, batch: &RecordBatch) -> (bool, Vec<(usize, usize)>) {
+        let mut runs = Vec::new();
+        let mut starts_with_cut = false;
+        let mut from = 0;
+        for row in 0..batch.num_rows() {
+            let size = row_bytes(batch, row);
+            let full = self.rows >= MAX_ROWS || self.bytes + size > SLICE_BYTES;
+            if self.rows > 0 && (full || self.is_natural_cut(batch, row)) {
+                if row == 0 {
+                    starts_with_cut = true;
+                } else {
+                    runs.push((from, row - from));
+                    from = row;
+                }
+                self.rows = 0;
+                self.bytes = 0;
+            }
+            self.rows += 1;
+            self.bytes += size;
+        }
+        runs.push((from, batch.num_rows() - from));
+        (starts_with_cut, runs)
+    }
+
+    /// Returns the key of a row, for the cursor; empty without a key.
+    pub(crate) fn cursor(&self, batch: &RecordBatch, row: usize) -> Cursor {
+        let values = self.key.iter().filter_map(|column| value(batch.column(*column), row));
+        Cursor(values.collect())
+    }
+
+    fn is_natural_cut(&mut self, batch: &RecordBatch, row: usize) -> bool {
+        if self.key.is_empty() {
+            return false;
+        }
+        self.scratch.clear();
+        for column in &self.key {
+            if let Some(value) = value(batch.column(*column), row) {
+                value.encode(&mut self.scratch);
+            }
+        }
+        let mut hasher = self.hasher;
+        hasher.write(&self.scratch);
+        hasher.finish().is_multiple_of(SLICE_ROWS)
+    }
+}
+
+/// The size of a row's values by their lengths, not by Arrow's buffers: the same wherever the row stands.
+fn row_bytes(batch: &RecordBatch, row: usize) -> u64 {
+    let size = |column: &std::sync::Arc<dyn Array>| match column.data_type() {
+        DataType::Utf8 => 4 + column.as_string::<i32>().value_length(row).unsigned_abs(),
+        DataType::Binary => 4 + column.as_binary::<i32>().value_length(row).unsigned_abs(),
+        DataType::Decimal128(..) => 16,
+        _ => 8,
+    };
+    batch.columns().iter().map(|column| u64::from(size(column))).sum()
+}
+
+fn value(column: &dyn Array, row: usize) -> Option<Value> {
+    if column.is_null(row) {
+        return None;
+    }
+    match column.data_type() {
+        DataType::Int64 => Some(Value::Integer(column.as_primitive::<Int64Type>().value(row))),
+        DataType::Float64 => {
+            Some(Value::Real(column.as_primitive::<Float64Type>().value(row).to_bits()))
+        }
+        DataType::Utf8 => Some(Value::Text(column.as_string::<i32>().value(row).to_owned())),
+        DataType::Binary => Some(Value::Bytes(column.as_binary::<i32>().value(row).to_vec())),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{Int64Array, StringArray};
+    use arrow_schema::{Field, Schema};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::silo::{ColumnShape, ColumnType};
+
+    fn shape(keyed: bool) -> Shape {
+        let column =
+            |name: &str, kind| ColumnShape { name: name.into(), declared: String::new(), kind };
+        Shape {
+            columns: vec![column("id", ColumnType::Integer), column("t", ColumnType::Text)],
+            ordered_by: vec!["id".into()],
+            keyed,
+            statement: String::new(),
+            notes: vec![],
+            rows: None,
+        }
+    }
+
+    fn batch(ids: std::ops::Range<i64>, text_len: usize) -> RecordBatch {
+        let fields =
+            vec![Field::new("id", DataType::Int64, true), Field::new("t", DataType::Utf8, true)];
+        let text = "x".repeat(text_len);
+        let texts = StringArray::from_iter_values(ids.clone().map(|_| text.as_str()));
+        let columns: Vec<Arc<dyn Array>> =
+            vec![Arc::new(Int64Array::from_iter_values(ids)), Arc::new(texts)];
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap()
+    }
+
+    /// First ids of slices when `ids` are read in batches of `step`, starting at a cut.
+    fn cuts(secret: &Secret32, ids: std::ops::Range<i64>, step: i64, len: usize) -> Vec<i64> {
+        let mut slicer = Slicer::new(secret, &shape(true));
+        let mut found = vec![];
+        let mut at = ids.start;
+        while at < ids.end {
+            let end = (at + step).min(ids.end);
+            let (first, runs) = slicer.split(&batch(at..end, len));
+            for (index, (offset, _)) in runs.into_iter().enumerate() {
+                if index > 0 || first {
+                    found.push(at + i64::try_from(offset).unwrap());
+                }
+            }
+            at = end;
+        }
+        found
+    }
+
+    #[test]
+    fn cuts_do_not_depend_on_how_rows_are_batched_or_where_reading_started() {
+        let secret = Secret32::from_slice(&[7; 32]).unwrap();
+        let whole = cuts(&secret, 0..600_000, 8_192, 20);
+        assert!(whole.len() > 3, "{whole:?}");
+        assert_eq!(whole, cuts(&secret, 0..600_000, 1_000, 20));
+        for (index, cut) in whole.iter().enumerate() {
+            assert_eq!(cuts(&secret, *cut..600_000, 777, 20), whole[index + 1..], "from {cut}");
+        }
+    }
+
+    #[test]
+    fn a_slice_holds_at_most_its_bytes_unless_one_row_is_larger() {
+        let secret = Secret32::from_slice(&[7; 32]).unwrap();
+        let mut slicer = Slicer::new(&secret, &shape(false));
+        let (_, runs) = slicer.split(&batch(0..40, 1 << 20));
+        assert!(runs.len() == 3 && runs.iter().all(|(_, rows)| *rows <= 15), "{runs:?}");
+        let (_, runs) = Slicer::new(&secret, &shape(false)).split(&batch(0..2, 17 << 20));
+        assert_eq!(runs, [(0, 1), (1, 1)]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn every_row_is_in_exactly_one_run(rows in 1_i64..5_000, step in 1_i64..999, seed: [u8; 32]) {
+            let secret = Secret32::from_slice(&seed).unwrap();
+            let mut slicer = Slicer::new(&secret, &shape(true));
+            let mut at = 0;
+            while at < rows {
+                let end = (at + step).min(rows);
+                let (_, runs) = slicer.split(&batch(at..end, 3));
+                let mut next = 0;
+                for (offset, len) in runs {
+                    prop_assert_eq!(offset, next);
+                    prop_assert!(len > 0);
+                    next += len;
+                }
+                prop_assert_eq!(i64::try_from(next).unwrap(), end - at);
+                at = end;
+            }
+        }
+    }
+}

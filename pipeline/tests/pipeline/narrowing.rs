@@ -1,0 +1,91 @@
+//! Windows and filters: half-open, and nothing left out without a word.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::room::{Outcome, PARTIAL, Room, request};
+
+const POINT: &str = "[[silo.datapoint]]\nname = \"t\"\ntable = \"t\"\nmatch = { email = \"email\" }
+    time_column = \"at\"\nfilter = { campaign = \"campaignIds\" }\n
+    [[silo.datapoint]]\nname = \"timeless\"\ntable = \"t\"\nmatch = { email = \"email\" }\n";
+
+fn run(rows: &str, fields: &[(&str, &[&str])]) -> Outcome {
+    let room = Room::with(&format!(
+        "create table t (id integer primary key, email text, at, campaign integer);
+         insert into t select value ->> 0, 'ada@example.com', value ->> 1, value ->> 2
+         from json_each('{rows}');"
+    ));
+    let mut request = request();
+    request.details.window_start = Some("2026-01-01T00:00:00Z".parse().unwrap());
+    request.details.window_end = Some("2026-02-01T00:00:00Z".parse().unwrap());
+    request.details.scope_fields = fields
+        .iter()
+        .map(|(name, values)| {
+            ((*name).to_owned(), values.iter().map(|value| (*value).to_owned()).collect())
+        })
+        .collect::<BTreeMap<_, _>>();
+    room.run(PARTIAL, POINT, request)
+}
+
+#[test]
+fn the_window_takes_its_start_and_not_its_end() {
+    let out = run(
+        r#"[[1, "2025-12-31T23:59:59.999Z", 1], [2, "2026-01-01T00:00:00Z", 1],
+            [3, "2026-01-01 00:00:00", 1], [4, "2026-01-31T23:59:59.999Z", 1],
+            [5, "2026-02-01T00:00:00Z", 1], [6, "2026-02-01T01:00:00+02:00", 1],
+            [7, 1767225600, 1], [8, 1767225599, 1], [9, 1769903999.5, 1], [10, 1769904000, 1],
+            [11, "2026-01-15", 1], [12, null, 1]]"#,
+        &[],
+    );
+    let expected = [2, 3, 4, 6, 7, 9, 11].map(|id| json!(id));
+    assert_eq!(out.column("t", "id"), expected);
+    assert_eq!(out.rows("timeless").len(), 12);
+    let notes = |name: &str| out.section(name).notes.join("; ");
+    assert!(notes("t").contains("1 rows without at are outside the window"), "{}", notes("t"));
+    assert!(notes("timeless").contains("not narrowed by the window"));
+    assert_eq!(out.content().scope.window_end.as_deref(), Some("2026-02-01T00:00:00Z"));
+}
+
+#[test]
+fn a_time_that_cannot_be_read_fails_the_section() {
+    // SQLite itself would read the last four: a Julian day, a time of day, now, and a number of days.
+    for at in ["yesterday", "", "2026-13-01", "01.02.2026", "2024", "12:30", "now", "2461000.5"] {
+        let out = run(&format!(r#"[[1, "2026-01-05", 1], [2, "{at}", 1]]"#), &[]);
+        let (code, reason) = out.fault("t");
+        assert_eq!(code, "silo_settings", "{at}");
+        assert_eq!(reason, "1 values of time column at cannot be read as a time");
+    }
+}
+
+#[test]
+fn a_scope_field_narrows_and_an_empty_one_selects_nothing() {
+    let rows = r#"[[1, "2026-01-05", 7], [2, "2026-01-05", 8], [3, "2026-01-05", null]]"#;
+    assert_eq!(run(rows, &[("campaignIds", &["7", "9"])]).column("t", "id"), [json!(1)]);
+    assert!(run(rows, &[("campaignIds", &[])]).rows("t").is_empty());
+    assert_eq!(run(rows, &[]).rows("t").len(), 3);
+}
+
+#[test]
+fn columns_that_are_not_there_are_errors_and_not_texts() {
+    // SQLite reads a quoted name that no column has as a text, which no row equals.
+    let room = Room::with(
+        "create table t (id integer primary key, email text, at text);
+         insert into t values (1, 'ada@example.com', '2026-01-01');",
+    );
+    for (settings, what) in [
+        ("match = { emial = \"email\" }", "emial"),
+        ("match = { email = \"email\" }\nfilter = { campain = \"campaignIds\" }", "campain"),
+        ("match = { email = \"email\" }\ntime_column = \"att\"", "att"),
+        ("match = { email = \"email\" }\nkey = [\"idd\"]", "idd"),
+    ] {
+        let mut request = request();
+        request.details.window_start = Some("2020-01-01T00:00:00Z".parse().unwrap());
+        request.details.scope_fields = [("campaignIds".to_owned(), vec!["7".to_owned()])].into();
+        let point = format!("[[silo.datapoint]]\nname = \"t\"\ntable = \"t\"\n{settings}\n");
+        let out = room.run(PARTIAL, &point, request);
+        let (code, reason) = out.fault("t");
+        assert_eq!(code, "silo_missing", "{what}: {reason}");
+        assert!(reason.contains(what), "{reason}");
+    }
+}
