@@ -1,0 +1,46 @@
+# syntax=docker/dockerfile:1
+# Builds the daemon and puts it alone into a small image that runs as an ordinary user.
+#
+# State of testing: written against Docker's documentation; no check of this repository builds or starts the image yet.
+#
+#   docker build -t antumbra .
+#   docker run --rm -p 127.0.0.1:5039:5039 -v antumbra:/var/lib/antumbra \
+#     -v ./antumbra.toml:/etc/antumbra/antumbra.toml:ro antumbra
+#
+# A container's own loopback cannot be published, so its settings need `listen.address = "0.0.0.0:5039"` and, until TLS is
+# served, `listen.insecure_http = true`: publish the port on a loopback or private address only.
+
+FROM rust:1.95-slim-bookworm AS build
+# ring, SQLite and zstd are compiled from C.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends gcc libc6-dev make \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY crypto crypto
+COPY config config
+COPY pipeline pipeline
+COPY gateway gateway
+COPY tests tests
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --locked --profile dist --package antumbra \
+ && cp target/dist/antumbra /antumbra
+
+FROM debian:bookworm-slim
+RUN groupadd --gid 65532 antumbra \
+ && useradd --uid 65532 --gid 65532 --no-create-home --shell /usr/sbin/nologin antumbra \
+ && install -d -o 65532 -g 65532 -m 0700 /var/lib/antumbra
+COPY --from=build /antumbra /usr/local/bin/antumbra
+# Relative paths are relative to the settings file, which is mounted read-only: state has a place of its own.
+ENV ANTUMBRA_DATA__DIRECTORY=/var/lib/antumbra/data \
+    ANTUMBRA_KEYS__RING=/var/lib/antumbra/keys/ring.json \
+    ANTUMBRA_KEYS__ROOT__FILE=/var/lib/antumbra/keys/root.key
+WORKDIR /var/lib/antumbra
+VOLUME /var/lib/antumbra
+USER 65532:65532
+EXPOSE 5039
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=10s --start-period=10s CMD ["antumbra", "healthcheck"]
+ENTRYPOINT ["antumbra"]
+CMD ["serve"]

@@ -1,0 +1,15 @@
+//! The gateway: the only room that knows HTTP servers.
+//!
+//! A request passes the rooms in this order: [`http`] accepts, limits and routes it; `auth` says who asks; `routes`
+//! turns it into typed input and answers; `delivery` sends the bytes of a bundle. `app` puts everything together and
+//! `cli` is how people start it.
+
+pub mod http;
+
+mod auth;
+mod delivery;
+mod routes;
+
+pub mod app;
+pub mod cli;
+pub mod demo;

@@ -1,0 +1,39 @@
+//! `antumbra`: a self-hosted privacy gateway and export daemon.
+//!
+//! Reads the command line, builds the runtime, runs the command, ends with its exit code. What each command does is
+//! in [`antumbra::cli`].
+
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use antumbra::cli::{self, Exit};
+use tokio::runtime::{Builder, Runtime};
+
+fn main() -> ExitCode {
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(exit) => return exit.into(),
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return cli::failed(&error.into()).into(),
+    };
+    let exit: Exit = runtime.block_on(cli.run());
+    // Blocking work that outlived the drain has had its time.
+    runtime.shutdown_timeout(LAST_WORDS);
+    exit.into()
+}
+
+/// The work is waiting and sealing: more threads than cores help neither, and each costs memory.
+fn runtime() -> std::io::Result<Runtime> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    Builder::new_multi_thread()
+        .worker_threads(cores.min(MOST_THREADS))
+        .thread_name("antumbra")
+        .enable_all()
+        .build()
+}
+
+const MOST_THREADS: usize = 4;
+const LAST_WORDS: Duration = Duration::from_secs(5);

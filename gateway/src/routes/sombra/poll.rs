@@ -1,0 +1,53 @@
+//! `GET /v1/data-subject-request/{id}`: where a request stands (`sombra.md` §3.4).
+
+use antumbra_jobs::{Job, JobState, Request, RequestId, Scope, TenantId};
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use super::progress::JobView;
+use super::view::RequestView;
+use crate::auth::admit;
+use crate::http::{ApiError, Body, Call, Shared, json};
+
+/// Answers with the request and the state of its latest job.
+pub(in crate::routes) async fn poll(
+    shared: &Shared,
+    call: &Call,
+) -> Result<Response<Body>, ApiError> {
+    let caller = admit(shared, &call.head.headers, Scope::RequestRead).await?;
+    let (request, job) = current(shared, caller.tenant(), call.params.get("id")).await?;
+    let sections = shared.store().sections(job.id).await?;
+    let view =
+        Polled { request: RequestView::of(shared, &request), job: JobView::of(&job, &sections) };
+    json(StatusCode::OK, &view)
+}
+
+/// Returns a tenant's request and its latest job, a bundle whose time is over expired first.
+///
+/// # Errors
+/// Not found for another tenant's request and for an id that is none.
+pub(super) async fn current(
+    shared: &Shared,
+    tenant: &TenantId,
+    id: &str,
+) -> Result<(Request, Job), ApiError> {
+    let id: RequestId = id.parse().map_err(|_| ApiError::not_found("request"))?;
+    let store = shared.store();
+    let mut job = store.latest_job(tenant, id).await?;
+    let kept = matches!(job.state, JobState::Ready | JobState::Delivered);
+    let ended = job.delivery.as_ref().is_some_and(|delivery| delivery.expires_at <= shared.now());
+    if kept && ended {
+        store.expire_if_due(job.id).await?;
+        job = store.latest_job(tenant, id).await?;
+    }
+    Ok((store.request(tenant, id).await?, job))
+}
+
+/// The contract's fields first, then what this gateway adds.
+#[derive(Debug, Serialize)]
+struct Polled<'r> {
+    #[serde(flatten)]
+    request: RequestView<'r>,
+    #[serde(flatten)]
+    job: JobView<'r>,
+}
