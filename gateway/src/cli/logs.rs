@@ -3,20 +3,23 @@
 use std::io::{self, IsTerminal};
 
 use antumbra_config::{Log, LogFormat, LogLevel};
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Starts logging as the settings say. From then on a panic is logged by its place alone: its message may quote data.
 ///
 /// # Errors
 /// When logging was started before.
 pub(crate) fn init(log: &Log) -> anyhow::Result<()> {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter(log.level)))
+    let layer = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
+    let lines = tracing_subscriber::registry().with(filter(log.level));
     let started = match log.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => lines.with(layer).try_init(),
+        LogFormat::Json => lines.with(layer.json().flatten_event(true)).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!(error))?;
     std::panic::set_hook(Box::new(|panic| match panic.location() {
@@ -27,21 +30,37 @@ pub(crate) fn init(log: &Log) -> anyhow::Result<()> {
 }
 
 /// Libraries speak from `warn` on only: at finer levels they quote what passes through them.
-fn filter(level: LogLevel) -> String {
-    let libraries = if level == LogLevel::Error { "error" } else { "warn" };
-    format!("{libraries},antumbra={level}")
+fn filter(level: LogLevel) -> Targets {
+    let ours = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    Targets::new().with_default(ours.min(LevelFilter::WARN)).with_target("antumbra", ours)
 }
 
 #[cfg(test)]
 mod tests {
+    use tracing::Level;
+
     use super::*;
 
     #[test]
     fn libraries_never_speak_below_warn() {
         for level in LogLevel::ALL {
             let filter = filter(*level);
-            assert!(filter.starts_with("warn,") || filter.starts_with("error,"), "{filter}");
-            assert!(filter.parse::<EnvFilter>().is_ok(), "{filter}");
+            assert!(filter.would_enable("antumbra_pipeline::runner", &Level::ERROR));
+            assert!(!filter.would_enable("hyper", &Level::INFO), "{level}");
+        }
+    }
+
+    #[test]
+    fn every_crate_of_ours_follows_the_setting() {
+        for target in ["antumbra::http", "antumbra_pipeline::runner::worker", "antumbra_jobs"] {
+            assert!(filter(LogLevel::Debug).would_enable(target, &Level::DEBUG), "{target}");
+            assert!(!filter(LogLevel::Info).would_enable(target, &Level::DEBUG), "{target}");
         }
     }
 }

@@ -28,7 +28,7 @@ impl Encoder {
     /// [`EncodeError`] when the format cannot hold the schema.
     pub(crate) fn new(format: Format, schema: &SchemaRef) -> Result<Self, EncodeError> {
         match format {
-            Format::Json => Ok(Self::Json(json::JsonEncoder::new())),
+            Format::Json => Ok(Self::Json(json::JsonEncoder::new(schema))),
             Format::Parquet => {
                 parquet::ParquetEncoder::new(schema).map(Box::new).map(Self::Parquet)
             }

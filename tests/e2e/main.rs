@@ -1,0 +1,18 @@
+//! The stories of the whole system. One file is one story; each test starts the real binary in a directory of its own.
+//!
+//! Run them with `tests/run`. Stories whose names begin with `long_` are run by `tests/run --long` only.
+
+mod demo;
+
+mod canary;
+mod tamper;
+
+mod crash;
+
+mod admission;
+mod inputs;
+mod ranges;
+
+mod memory;
+
+mod tidy;

@@ -1,0 +1,198 @@
+"""Is every value of the source in the bundle, and nothing else? Usage: check_bundle.py ZIP SHOP EMAIL LOYALTY
+
+Reads the source with sqlite3 and the bundle with zipfile, json, pyarrow and duckdb; knows what the demo's settings ask for,
+and nothing of how the daemon works. Exits 1 at the first difference.
+"""
+
+import base64
+import hashlib
+import html.parser
+import io
+import json
+import posixpath
+import sqlite3
+import sys
+import tempfile
+import urllib.parse
+import zipfile
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet
+
+CUSTOMER = "select id from customers where email = :email or loyalty_number = :loyalty"
+# datapoint: (rows of one person, redacted columns)
+DATAPOINTS = {
+    "customers": (f"select * from customers where id in ({CUSTOMER}) order by id", {}),
+    "identities": (f"select * from identities where customer_id in ({CUSTOMER}) order by id", {}),
+    "mailing_groups": (f'select * from "Group" where "customerId" in ({CUSTOMER}) order by "Id"', {}),
+    "orders": (f"select * from orders where customer_id in ({CUSTOMER}) order by id", {}),
+    "order_lines": (
+        f"select * from order_lines where order_id in (select id from orders where customer_id in ({CUSTOMER})) order by id",
+        {},
+    ),
+    "support_messages": (
+        f"select * from support_messages where customer_id in ({CUSTOMER}) or sender_email = :email order by id",
+        {},
+    ),
+    "page_events": (f"select * from page_events where customer_id in ({CUSTOMER}) order by id", {}),
+    "images": (f"select * from images where customer_id in ({CUSTOMER}) order by id", {}),
+    "payments": (
+        f"select * from payments where customer_id in ({CUSTOMER}) order by id",
+        {"card_number": "drop", "iban": "hash", "note": "hash"},
+    ),
+}
+
+
+def fail(words):
+    sys.exit(f"check_bundle: {words}")
+
+
+def number(value):
+    """The decimal that a number was written as."""
+    return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+
+
+def same(source, found, encoding):
+    """Compares one value; NULL, an empty string and 0 are three things."""
+    if source is None or found is None:
+        return source is None and found is None
+    if isinstance(source, bytes):
+        if encoding == "json":
+            return isinstance(found, str) and base64.b64decode(found, validate=True) == source
+        return isinstance(found, (bytes, bytearray)) and bytes(found) == source
+    if isinstance(source, str):
+        return isinstance(found, str) and found == source
+    if isinstance(found, (bool, str, bytes)):
+        return False
+    return number(source) == number(found)
+
+
+class Hashes:
+    """Hashed values: 64 hexadecimal digits, equal exactly where the source's are equal, and no bare hash of them."""
+
+    def __init__(self):
+        self.by_source, self.by_hash = {}, {}
+
+    def same(self, source, found):
+        if source is None or found is None:
+            return source is None and found is None
+        if not isinstance(found, str) or len(found) != 64 or found != found.lower() or not set(found) <= set("0123456789abcdef"):
+            return False
+        if found == hashlib.sha256(str(source).encode()).hexdigest():
+            return False
+        return self.by_source.setdefault(source, found) == found and self.by_hash.setdefault(found, source) == source
+
+
+def compare(name, columns, redact, source, found_columns, found_rows, encoding, hashes):
+    kept = [(at, column) for at, column in enumerate(columns) if redact.get(column) != "drop"]
+    if [column for _, column in kept] != list(found_columns):
+        fail(f"{name} {encoding}: columns {list(found_columns)}, expected {[column for _, column in kept]}")
+    if len(source) != len(found_rows):
+        fail(f"{name} {encoding}: {len(found_rows)} rows, the source has {len(source)}")
+    for row, (expected, found) in enumerate(zip(source, found_rows)):
+        for (at, column), value in zip(kept, found):
+            if redact.get(column) == "hash":
+                good = hashes.setdefault(column, Hashes()).same(expected[at], value)
+            else:
+                good = same(expected[at], value, encoding)
+            if not good:
+                fail(f"{name} {encoding}: row {row}, column {column}: {value!r} is not {expected[at]!r}")
+
+
+class NoOutside(html.parser.HTMLParser):
+    """Fails on everything that would fetch something; links lead to other entries of the bundle."""
+
+    def __init__(self, names):
+        super().__init__()
+        self.names = names
+
+    def handle_starttag(self, tag, attrs):
+        if tag in {"script", "link", "iframe", "object", "embed", "base", "img"}:
+            fail(f"report: a <{tag}>")
+        for name, value in attrs:
+            if name == "href" and tag == "a":
+                entry = posixpath.normpath(posixpath.join("report", value or ""))
+                if not value.startswith("#") and urllib.parse.unquote(entry) not in self.names:
+                    fail(f"report: a link to {value}, which is not in the bundle")
+            elif name in {"src", "href", "srcset", "action", "data", "poster", "background"}:
+                fail(f"report: {name}={value}")
+            elif name == "style" or name.startswith("on"):
+                fail(f"report: attribute {name}")
+
+    def handle_data(self, data):
+        if self.lasttag == "style" and ("url(" in data or "@import" in data):
+            fail("report: a style sheet that fetches")
+
+
+def main(zip_path, shop_path, email, loyalty):
+    bundle = zipfile.ZipFile(zip_path)
+    broken = bundle.testzip()
+    if broken:
+        fail(f"zipfile: {broken} is broken")
+    names = bundle.namelist()
+    if len(names) != len({name.casefold() for name in names}):
+        fail("names are not unique after case folding")
+    manifest = json.loads(bundle.read("manifest.json"))
+    content = manifest["content"]
+    files = {entry["name"]: entry for entry in content["files"]}
+    if set(names) != set(files) | {"report/index.html", "manifest.json", "manifest.jws"}:
+        fail(f"entries {sorted(names)} are not those of the manifest")
+    if names[-3:] != ["report/index.html", "manifest.json", "manifest.jws"]:
+        fail("report, manifest and signature are not last")
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    if hashlib.sha256(canonical).hexdigest() != manifest["contentSha256"]:
+        fail("contentSha256 is not that of the content")
+    for name, entry in files.items():
+        data = bundle.read(name)
+        if len(data) != entry["bytes"] or hashlib.sha256(data).hexdigest() != entry["sha256"]:
+            fail(f"{name}: length or SHA-256 is not the manifest's")
+    report = bundle.read("report/index.html").decode()
+    NoOutside(names).feed(report)
+
+    shop = sqlite3.connect(f"file:{shop_path}?mode=ro", uri=True)
+    if {section["datapoint"] for section in content["sections"]} != set(DATAPOINTS):
+        fail("the sections are not the settings' datapoints")
+    values = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for section in content["sections"]:
+            datapoint = section["datapoint"]
+            sql, redact = DATAPOINTS[datapoint]
+            cursor = shop.execute(sql, {"email": email, "loyalty": loyalty})
+            columns = [column[0] for column in cursor.description]
+            source = cursor.fetchall()
+            if section["rows"] != len(source) or section["outcome"] != ("complete" if source else "empty"):
+                fail(f"{datapoint}: the manifest says {section['rows']} rows, {section['outcome']}; the source has {len(source)}")
+            if datapoint not in report:
+                fail(f"report: does not name {datapoint}")
+            hashes = {}
+
+            rows = json.loads(bundle.read(f"shop/{datapoint}.json"), parse_float=Decimal)
+            for row in rows:
+                if list(row) != list(rows[0]):
+                    fail(f"{datapoint}: a row has other members than the first")
+            header = rows[0].keys() if rows else [c for c in columns if redact.get(c) != "drop"]
+            compare(datapoint, columns, redact, source, header, [list(row.values()) for row in rows], "json", hashes)
+
+            name = f"shop/{datapoint}.parquet"
+            data = bundle.read(name)
+            table = pyarrow.parquet.read_table(io.BytesIO(data))
+            if table.num_rows != files[name]["rows"]:
+                fail(f"{name}: pyarrow reads {table.num_rows} rows, the manifest says {files[name]['rows']}")
+            columnar = [column.to_pylist() for column in table.columns]
+            compare(datapoint, columns, redact, source, table.column_names, list(zip(*columnar)), "pyarrow", hashes)
+
+            path = Path(scratch) / f"{datapoint}.parquet"
+            path.write_bytes(data)
+            relation = duckdb.sql(f"select * from read_parquet('{path}')")
+            found = relation.fetchall()
+            if len(found) != files[name]["rows"]:
+                fail(f"{name}: DuckDB reads {len(found)} rows, the manifest says {files[name]['rows']}")
+            compare(datapoint, columns, redact, source, relation.columns, found, "duckdb", hashes)
+            values += 3 * len(source) * len(columns)
+    print(f"{len(files)} files, {values} values compared: all equal")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

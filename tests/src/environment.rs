@@ -1,0 +1,68 @@
+//! What did `tests/run` prepare? The only place that reads the environment.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+/// Returns the binary under test.
+///
+/// # Errors
+/// When `ANTUMBRA_BIN` does not name a file.
+pub fn binary() -> anyhow::Result<PathBuf> {
+    file(BIN)
+}
+
+/// Returns the Python that has the readers.
+///
+/// # Errors
+/// When `ANTUMBRA_PYTHON` does not name a file.
+pub fn python() -> anyhow::Result<PathBuf> {
+    file(PYTHON)
+}
+
+/// Says whether a tool was left out by `tests/run --without NAME`; then says so on stderr.
+#[must_use]
+pub fn left_out(tool: &str) -> bool {
+    let left_out = variable(WITHOUT).unwrap_or_default();
+    let left_out = left_out.split_whitespace().any(|name| name == tool);
+    if left_out {
+        crate::program::note(&format!("LEFT OUT: {tool}"));
+    }
+    left_out
+}
+
+/// Returns what drawn test cases start from: `ANTUMBRA_SEED`, else always the same.
+///
+/// # Errors
+/// When `ANTUMBRA_SEED` is no number.
+pub fn seed() -> anyhow::Result<u64> {
+    variable(SEED)
+        .map_or(Ok(20_261_121), |text| text.parse().with_context(|| format!("{SEED} is no number")))
+}
+
+/// Returns the root of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+fn file(name: &str) -> anyhow::Result<PathBuf> {
+    let path = variable(name)
+        .with_context(|| format!("{name} is not set: these stories are started by tests/run"))?;
+    let path = PathBuf::from(path);
+    ensure!(path.is_file(), "{name} names no file: {}", path.display());
+    Ok(path)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the harness is told by its script, not by settings")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The binary would take these for settings that nobody knows; it is started without them.
+pub(crate) const OURS: [&str; 4] = [BIN, PYTHON, WITHOUT, SEED];
+const BIN: &str = "ANTUMBRA_BIN";
+const PYTHON: &str = "ANTUMBRA_PYTHON";
+const WITHOUT: &str = "ANTUMBRA_WITHOUT";
+const SEED: &str = "ANTUMBRA_SEED";

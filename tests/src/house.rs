@@ -1,0 +1,119 @@
+//! Where does one story live? A directory of its own with the shared source, keys and settings, and a new, empty store.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use tempfile::TempDir;
+
+use crate::{Prepared, Ran, Scale, binary, run};
+
+/// A story's own directory; removed at the story's end.
+#[derive(Debug)]
+pub struct House {
+    directory: TempDir,
+    api_key: String,
+}
+
+impl House {
+    /// Furnishes a directory: keys and settings copied, the source shared (never write to it), an API key in a new store.
+    ///
+    /// # Errors
+    /// When a file cannot be copied, or a command fails.
+    pub fn new(scale: Scale) -> anyhow::Result<Self> {
+        let prepared = Prepared::of(scale)?;
+        let binary = binary()?;
+        let shelf = binary.parent().context("the binary lies nowhere")?.join("houses");
+        fs::create_dir_all(&shelf)?;
+        let directory = tempfile::Builder::new().prefix("house-").tempdir_in(shelf)?;
+        let root = directory.path();
+        for folder in ["keys", "source", "tmp"] {
+            fs::create_dir(root.join(folder))?;
+        }
+        for entry in fs::read_dir(prepared.root().join("keys"))? {
+            let entry = entry?;
+            fs::copy(entry.path(), root.join("keys").join(entry.file_name()))?;
+        }
+        fs::copy(prepared.root().join("antumbra.toml"), root.join("antumbra.toml"))?;
+        fs::hard_link(prepared.root().join("source/shop.db"), root.join("source/shop.db"))?;
+        let mut house = Self { directory, api_key: String::new() };
+        house.api_key = house.new_api_key(&[])?;
+        Ok(house)
+    }
+
+    /// Returns the directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Returns a path in the directory.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    /// Returns the API key that came with the house.
+    #[must_use]
+    pub fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
+    /// Returns the gateway key.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn gateway_key(&self) -> anyhow::Result<String> {
+        Ok(fs::read_to_string(self.path("keys/gateway.key"))?.trim().to_owned())
+    }
+
+    /// Makes an API key beside a daemon that may be running; `more` are further arguments.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn new_api_key(&self, more: &[&str]) -> anyhow::Result<String> {
+        let mut args = vec!["api-key", "create", "--name", "e2e"];
+        args.extend_from_slice(more);
+        Ok(self.antumbra(&args)?.ok()?.trim().to_owned())
+    }
+
+    /// Runs a command of the binary in the house.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn antumbra(&self, args: &[&str]) -> anyhow::Result<Ran> {
+        run(&binary()?, self.root(), args)
+    }
+
+    /// Verifies a bundle with the house's public key; returns what was printed.
+    ///
+    /// # Errors
+    /// When `verify` does not exit with 0.
+    pub fn verified(&self, zip: &Path) -> anyhow::Result<String> {
+        let zip = zip.display().to_string();
+        self.antumbra(&["verify", &zip, "--key", "keys/public.pem"])?.ok()
+    }
+
+    /// Gives the house a copy of the source that may be written to, and returns its path.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn own_source(&self) -> anyhow::Result<PathBuf> {
+        let (shared, own) = (self.path("source/shop.db"), self.path("source/own.db"));
+        fs::copy(&shared, &own)?;
+        fs::remove_file(&shared)?;
+        fs::rename(&own, &shared)?;
+        Ok(shared)
+    }
+
+    /// Appends to the settings file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add_settings(&self, text: &str) -> anyhow::Result<()> {
+        let path = self.path("antumbra.toml");
+        let mut settings = fs::read_to_string(&path)?;
+        settings.push_str(text);
+        Ok(fs::write(&path, settings)?)
+    }
+}

@@ -1,0 +1,32 @@
+//! The harness of the end-to-end stories: starts the real binary, talks to it over HTTP, looks at its files from outside.
+//!
+//! It links nothing of the product: what a story knows, a client, an operator or a thief could know, too. `tests/run`
+//! builds the binary and installs the readers; whatever is missing fails the story that needs it.
+
+mod environment;
+mod program;
+
+mod house;
+mod prepared;
+
+mod daemon;
+mod patience;
+
+mod client;
+mod journey;
+mod objects;
+mod store;
+
+mod canary;
+
+pub use canary::Needles;
+pub use client::{Client, Reply};
+pub use daemon::{Daemon, Serve};
+pub use environment::{binary, left_out, python, repository, seed};
+pub use house::House;
+pub use journey::{Caller, Download, EMAIL, LOYALTY, submission};
+pub use objects::SealedObject;
+pub use patience::{PATIENCE, until};
+pub use prepared::{Prepared, Scale};
+pub use program::{Ran, checker, command, run, sha256_hex};
+pub use store::{JobRow, StoreView};
