@@ -66,6 +66,12 @@ pub enum PipelineError {
         /// Where it stands.
         state: JobState,
     },
+    /// Workers took the job up again and again and none came to its end.
+    #[error("given up after {leases} leases")]
+    TooManyLeases {
+        /// How often it was leased.
+        leases: u64,
+    },
     /// The daemon is stopping; the job goes on later.
     #[error("interrupted by shutdown")]
     Interrupted,
@@ -85,6 +91,7 @@ impl PipelineError {
             Self::Document { .. } => "document_unreadable",
             Self::Gone { .. } => "bundle_gone",
             Self::NotReady { .. } => "bundle_not_ready",
+            Self::TooManyLeases { .. } => "too_many_leases",
             Self::Interrupted => "interrupted",
         }
     }
@@ -97,6 +104,7 @@ impl PipelineError {
             Self::Store(_)
             | Self::Encode { .. }
             | Self::TooManyIdentifiers { .. }
+            | Self::TooManyLeases { .. }
             | Self::Gone { .. }
             | Self::NotReady { .. } => Retry::Never,
             Self::Bundle(error) => error.retry(),

@@ -40,7 +40,7 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// Returns a job's request, whoever asks: for workers.
     async fn request_of(&self, job: JobId) -> Result<Request, StoreError>;
 
-    /// Leases the oldest active job that nobody holds, if there is one.
+    /// Leases the oldest active job that nobody holds, if there is one; jobs with eight leases or more come last.
     async fn lease(&self, worker: &WorkerId, ttl: Duration) -> Result<Option<Lease>, StoreError>;
 
     /// Prolongs a lease and notes progress.

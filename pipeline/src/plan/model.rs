@@ -45,7 +45,7 @@ impl Plan {
     /// Returns the bytes that are stored (sealed by the store: they hold identifiers).
     ///
     /// # Errors
-    /// [`PipelineError::Document`], which does not happen for plans that [`super::build`] made.
+    /// [`PipelineError::Document`], which does not happen for plans that [`build()`](super::build()) made.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PipelineError> {
         serde_json::to_vec(self).map_err(|_| PipelineError::Document { what: "plan" })
     }

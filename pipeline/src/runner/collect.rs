@@ -126,16 +126,12 @@ impl Collector {
         self.flush_if_full().await
     }
 
-    /// Stops between two batches when the daemon stops or the lease is lost.
-    pub(super) async fn check_interrupted(&mut self) -> Result<(), PipelineError> {
-        if !self.cancel.is_cancelled() {
-            return Ok(());
-        }
+    /// Commits the slices that are complete and drops the one that is not: the section goes on from there.
+    pub(super) async fn put_down(&mut self) -> Result<(), PipelineError> {
         for lane in &mut self.lanes {
             lane.give_up();
         }
-        self.flush().await?;
-        Err(PipelineError::Interrupted)
+        self.flush().await
     }
 
     /// Splits the borrow: lanes, objects, and a maker of pack names that are never used twice.

@@ -18,13 +18,23 @@ pub(super) async fn run(
     lease: Lease,
     cancel: CancellationToken,
 ) -> Result<(), PipelineError> {
+    if lease.fence.0 > MOST_LEASES {
+        return Err(PipelineError::TooManyLeases { leases: lease.fence.0 });
+    }
     let store = engine.store();
     let job = store.job(lease.job).await?;
     let request = store.request_of(lease.job).await?;
     let mut sessions = Sessions::new(&engine.settings().silos);
     let (plan, fresh) = match store.plan(lease.job).await? {
         Some(bytes) => (Plan::from_bytes(&bytes)?, false),
-        None => (make_plan(engine, &lease, &request, &mut sessions).await?, true),
+        None => {
+            let made = tokio::select! {
+                biased;
+                made = make_plan(engine, &lease, &request, &mut sessions) => made,
+                () = cancel.cancelled() => Err(PipelineError::Interrupted),
+            };
+            (made?, true)
+        }
     };
     let plan = Arc::new(plan);
     if job.state != JobState::Packaging {
@@ -81,5 +91,7 @@ pub(super) fn may_retry(error: &PipelineError, leases: FenceToken) -> bool {
     error.retry() == antumbra_crypto::Retry::Later && leases.0 < MAX_LEASES
 }
 
+/// Leases after which a job is given up that never came to an end nor to an error: it may be what brings its workers down.
+const MOST_LEASES: u64 = 32;
 /// Leases after which a passing fault counts as a lasting one.
 const MAX_LEASES: u64 = 8;

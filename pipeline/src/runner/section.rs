@@ -6,6 +6,7 @@ use antumbra_bundle::{Column, Redaction, SectionContent};
 use antumbra_config::OnSiloError;
 use antumbra_jobs::{FileRecord, SectionEnd, SectionOutcome, SliceCommit};
 use arrow_array::RecordBatch;
+use tokio_util::sync::CancellationToken;
 
 use super::collect::Collector;
 use super::job::may_retry;
@@ -63,11 +64,22 @@ impl Collector {
         for attempt in 1.. {
             match self.read_section(ordinal, planned).await {
                 Ok(()) => return Ok(()),
+                // The daemon stops or the lease is lost.
+                Err(Stop::Job(PipelineError::Interrupted)) => {
+                    self.put_down().await?;
+                    return Err(PipelineError::Interrupted);
+                }
                 Err(Stop::Job(error)) => return Err(error),
                 Err(Stop::Silo(SiloError::ShapeChanged)) if attempt < SHAPE_ATTEMPTS => {
                     self.forget_section(ordinal).await?;
                 }
                 Err(Stop::Silo(error)) => {
+                    let failure = failure(planned, error.clone());
+                    if self.policy == OnSiloError::Fail && may_retry(&failure, self.lease.fence) {
+                        // The next lease goes on after the last slice.
+                        self.put_down().await?;
+                        return Err(failure);
+                    }
                     self.forget_section(ordinal).await?;
                     return self.section_failed(ordinal, planned, error).await;
                 }
@@ -79,8 +91,12 @@ impl Collector {
     async fn read_section(&mut self, ordinal: u32, planned: &Planned) -> Result<(), Stop> {
         let (mut reading, mut batches) = self.open(ordinal, planned).await?;
         let before = reading.rows;
-        while let Some(batch) = batches.next().await.map_err(|error| error.after(before))? {
-            self.check_interrupted().await?;
+        let cancel = self.cancel.clone();
+        while let Some(batch) = unless_cancelled(&cancel, async {
+            batches.next().await.map_err(|error| error.after(before))
+        })
+        .await?
+        {
             crash_point("collect.batch");
             let (starts_with_cut, runs) = reading.slicer.split(&batch);
             for (index, (offset, len)) in runs.into_iter().enumerate() {
@@ -93,7 +109,7 @@ impl Collector {
         if reading.slice_rows > 0 {
             self.end_slice(&mut reading).await?;
         }
-        self.end_files(reading, planned).await.map_err(Stop::Job)
+        Ok(self.end_files(reading, planned).await?)
     }
 
     /// Describes the section and starts reading where its last committed slice ended, or at its beginning.
@@ -107,7 +123,7 @@ impl Collector {
         let session = self.sessions.of(&spec.silo).await?;
         let shape = match &planned.shape {
             Some(shape) if self.fresh => shape.clone(),
-            _ => session.describe(spec, known).await?,
+            _ => unless_cancelled(&self.cancel, session.describe(spec, known)).await?,
         };
         let slices =
             self.store.slices(self.lease.job, ordinal).await.map_err(PipelineError::from)?;
@@ -288,16 +304,10 @@ impl Collector {
         let mut document = content(planned, None, "failed");
         document.code = Some(error.code().to_owned());
         document.reason = Some(error.to_string());
-        let failure = failure(planned, error);
-        let fails = self.policy == OnSiloError::Fail;
-        if fails && may_retry(&failure, self.lease.fence) {
-            // The section stays open for the next lease.
-            return Err(failure);
-        }
         self.end_without_files(ordinal, &document, true).await?;
-        if fails {
+        if self.policy == OnSiloError::Fail {
             self.flush().await?;
-            return Err(failure);
+            return Err(failure(planned, error));
         }
         Ok(())
     }
@@ -339,7 +349,25 @@ impl From<SiloError> for Stop {
 
 impl From<PipelineError> for Stop {
     fn from(error: PipelineError) -> Self {
-        Self::Job(error)
+        match error {
+            // What one section's rows cannot be written as is that section's fault.
+            PipelineError::Encode { format, reason, .. } => {
+                Self::Silo(SiloError::Settings { what: format!("no {format} of it: {reason}") })
+            }
+            error => Self::Job(error),
+        }
+    }
+}
+
+/// Waits for a silo unless the job is to stop; then the silo's session, when it is dropped, ends what it was doing.
+async fn unless_cancelled<T>(
+    cancel: &CancellationToken,
+    answer: impl Future<Output = Result<T, SiloError>>,
+) -> Result<T, Stop> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Stop::Job(PipelineError::Interrupted)),
+        answer = answer => answer.map_err(Stop::Silo),
     }
 }
 

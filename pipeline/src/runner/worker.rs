@@ -132,7 +132,17 @@ async fn give_up(engine: &Engine, lease: &Lease, code: &str, message: &str) {
     tracing::warn!(job = %lease.job, code, "job failed");
     if let Err(error) = engine.store().fail(lease, code, message).await {
         tracing::warn!(job = %lease.job, code = error.code(), "failure not recorded");
+        return;
     }
+    // Nothing names its objects any more. What cannot be removed now is sealed, and stays until somebody does.
+    if let Err(error) = delete_objects(engine, lease).await {
+        tracing::warn!(job = %lease.job, code = error.code(), "objects of a failed job are left");
+    }
+}
+
+async fn delete_objects(engine: &Engine, lease: &Lease) -> Result<(), PipelineError> {
+    let job = engine.store().job(lease.job).await?;
+    Ok(engine.objects_of(&job)?.delete_all().await?)
 }
 
 /// What the operator reads. Names sections and codes; what a silo said is in the sealed column only.

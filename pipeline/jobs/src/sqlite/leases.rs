@@ -9,7 +9,8 @@ use super::values::Micros;
 use super::work::Work;
 use crate::{Actor, FenceToken, JobId, Lease, StoreError, TenantId, WorkerId};
 
-/// Leases the oldest active job that nobody holds.
+/// Leases the oldest active job that nobody holds. Jobs that were leased often stand behind the others: one that brings its
+/// workers down must not keep everybody waiting.
 pub(super) fn lease(
     work: &Work<'_>,
     worker: &WorkerId,
@@ -19,7 +20,7 @@ pub(super) fn lease(
         "SELECT id, tenant, fence FROM jobs
          WHERE state IN ('REQUESTED', 'COLLECTING', 'PACKAGING')
            AND (lease_until IS NULL OR lease_until <= ?1)
-         ORDER BY created_at, id LIMIT 1",
+         ORDER BY fence >= 8, created_at, id LIMIT 1",
         params![Micros(work.now)],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;

@@ -47,9 +47,11 @@ impl BatchBuilder {
         self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
-    pub(super) fn append(&mut self, row: &Row<'_>) -> Result<(), SiloError> {
+    /// Appends a row and returns about how many bytes it takes.
+    pub(super) fn append(&mut self, row: &Row<'_>) -> Result<usize, SiloError> {
+        let before = self.bytes;
         for (index, column) in self.columns.iter_mut().enumerate() {
-            let value = row.get_ref(index).map_err(|error| fault::of(&error))?;
+            let value = row.get_ref(index).map_err(|error| fault::while_reading(&error))?;
             match column.append(value) {
                 Ok(bytes) => self.bytes += bytes,
                 Err(what) => {
@@ -62,7 +64,7 @@ impl BatchBuilder {
             }
         }
         self.rows += 1;
-        Ok(())
+        Ok(self.bytes - before)
     }
 
     pub(super) fn finish(&mut self) -> Result<RecordBatch, SiloError> {

@@ -5,14 +5,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, InterruptHandle, OpenFlags};
 
 use super::fault;
 use crate::SiloError;
 
 /// One connection with its read transaction, used by one blocking call at a time.
 #[derive(Clone)]
-pub(super) struct Shared(Arc<Mutex<Connection>>);
+pub(super) struct Shared {
+    db: Arc<Mutex<Connection>>,
+    interrupt: Arc<InterruptHandle>,
+}
 
 impl Shared {
     pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Self, SiloError> {
@@ -40,14 +43,20 @@ impl Shared {
             db.query_row("select count(*) from sqlite_schema", [], |_| Ok(()))
         };
         set_up().map_err(|error| fault::of(&error))?;
-        Ok(Self(Arc::new(Mutex::new(db))))
+        let interrupt = Arc::new(db.get_interrupt_handle());
+        Ok(Self { db: Arc::new(Mutex::new(db)), interrupt })
+    }
+
+    /// Ends the statement that is running, if one is; it fails with an error.
+    pub(super) fn interrupt(&self) {
+        self.interrupt.interrupt();
     }
 
     pub(super) fn with<T>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, SiloError>,
     ) -> Result<T, SiloError> {
-        work(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&self.db.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

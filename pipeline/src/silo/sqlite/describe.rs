@@ -1,15 +1,15 @@
-//! What do a section's rows look like? One pass over them, before the first is exported.
+//! What do a section's rows look like? A pass over them, before the first is exported.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
 
 use super::column::{Classes, decimal};
 use super::fault;
-use super::read::key_of;
-use super::select::{Rows, bytewise, seconds};
-use crate::silo::{ColumnShape, SectionSource, SectionSpec, Shape};
+use super::key;
+use super::select::{Rows, seconds};
+use crate::SiloError;
+use crate::silo::{ColumnShape, ColumnType, SectionSpec, Shape};
 use crate::sql::quote;
-use crate::{SiloError, Value};
 
 /// Finds columns, storage classes, row count, and whether the key is unique and not null.
 pub(super) fn describe(
@@ -18,12 +18,20 @@ pub(super) fn describe(
     rows: &Rows,
 ) -> Result<Shape, SiloError> {
     let columns = columns(db, rows)?;
-    let wanted = key(db, section, &columns)?;
+    let wanted = key::wanted(db, section, &columns)?;
     let mut notes = Vec::new();
     check_window(db, section, rows, &mut notes)?;
     let rows = rows.clone().narrow(section);
-    let probe = probe(db, &rows, &columns, &wanted)?;
-    let keyed = !wanted.is_empty() && probe.unique;
+    let probe = probe(db, &rows, &columns)?;
+    // A key of mixed storage classes, or of floats, has no single type for the cursor.
+    let one_class = |name: &String| {
+        columns.iter().zip(&probe.classes).all(|((column, _), classes)| {
+            column != name || !(classes.mixed() || classes.decide("", true) == ColumnType::Real)
+        })
+    };
+    let keyed = !wanted.is_empty()
+        && wanted.iter().all(one_class)
+        && (key::is_declared(db, section, &wanted)? || key::holds(db, &rows, &wanted, probe.rows)?);
     if !wanted.is_empty() && !keyed {
         notes.push(format!("key ({}) is not unique and not null here", wanted.join(", ")));
     }
@@ -63,38 +71,6 @@ fn columns(db: &Connection, rows: &Rows) -> Result<Vec<(String, String)>, SiloEr
         .collect())
 }
 
-/// The key of settings, else the table's primary key if its columns cannot be NULL, else none.
-fn key(
-    db: &Connection,
-    section: &SectionSpec,
-    columns: &[(String, String)],
-) -> Result<Vec<String>, SiloError> {
-    for name in section.key.iter().chain(section.window.as_ref().map(|window| &window.column)) {
-        if !columns.iter().any(|(column, _)| column == name) {
-            return Err(SiloError::Missing { what: format!("column {name}") });
-        }
-    }
-    let SectionSource::Table { parts, .. } = &section.source else {
-        return Ok(section.key.clone());
-    };
-    if !section.key.is_empty() {
-        return Ok(section.key.clone());
-    }
-    let (schema, table) = match parts.as_slice() {
-        [table] => ("main", table),
-        [schema, table] => (schema.as_str(), table),
-        _ => return Ok(Vec::new()),
-    };
-    let sql = "select name from pragma_table_info(?1, ?2) where pk > 0 order by pk";
-    let read = || {
-        let mut statement = db.prepare(sql)?;
-        let names = statement.query_map([table.as_str(), schema], |row| row.get(0))?;
-        names.collect::<Result<Vec<String>, _>>()
-    };
-    // Whether it holds NULLs is left to the probe: SQLite's primary keys may, but for rowids.
-    read().map_err(|error| fault::of(&error))
-}
-
 /// A time that cannot be read as one is an error, not a row outside the window; rows without a time are outside, and said.
 fn check_window(
     db: &Connection,
@@ -111,7 +87,7 @@ fn check_window(
     );
     let (missing, unreadable): (i64, i64) = db
         .query_row(&sql, params_from_iter(&rows.binds), |row| Ok((row.get(0)?, row.get(1)?)))
-        .map_err(|error| fault::of(&error))?;
+        .map_err(|error| fault::while_reading(&error))?;
     if unreadable > 0 {
         let what = format!(
             "{unreadable} values of time column {} cannot be read as a time",
@@ -128,18 +104,12 @@ fn check_window(
 struct Probe {
     rows: u64,
     classes: Vec<Classes>,
-    unique: bool,
 }
 
-/// Reads only storage classes (SQLite answers `typeof` without loading the value), decimals, and the key in its order.
-fn probe(
-    db: &Connection,
-    rows: &Rows,
-    columns: &[(String, String)],
-    key: &[String],
-) -> Result<Probe, SiloError> {
+/// Counts rows and notes storage classes (SQLite answers `typeof` without loading the value) and decimals, in no order.
+fn probe(db: &Connection, rows: &Rows, columns: &[(String, String)]) -> Result<Probe, SiloError> {
     let decimals: Vec<_> = columns.iter().map(|(_, declared)| decimal(declared)).collect();
-    let mut selected: Vec<String> = columns
+    let selected: Vec<String> = columns
         .iter()
         .zip(&decimals)
         .map(|((name, _), decimal)| {
@@ -147,17 +117,11 @@ fn probe(
             if decimal.is_some() { name } else { format!("typeof({name})") }
         })
         .collect();
-    selected.extend(key.iter().map(|name| quote(name)));
-    let mut sql = format!("select {} from ({})", selected.join(", "), rows.sql);
-    if !key.is_empty() {
-        let key: Vec<String> = key.iter().map(|name| bytewise(name)).collect();
-        sql = format!("{sql} order by {}", key.join(", "));
-    }
-    let mut probe = Probe { rows: 0, classes: vec![Classes::none(); columns.len()], unique: true };
+    let sql = format!("select {} from ({})", selected.join(", "), rows.sql);
+    let mut probe = Probe { rows: 0, classes: vec![Classes::none(); columns.len()] };
+    let mut statement = db.prepare(&sql).map_err(|error| fault::of(&error))?;
     let mut scan = || {
-        let mut statement = db.prepare(&sql)?;
         let mut found = statement.query(params_from_iter(&rows.binds))?;
-        let mut last: Option<Vec<Value>> = None;
         while let Some(row) = found.next()? {
             probe.rows += 1;
             for (index, (classes, decimal)) in probe.classes.iter_mut().zip(&decimals).enumerate() {
@@ -169,22 +133,9 @@ fn probe(
                     _ => {}
                 }
             }
-            if probe.unique && !key.is_empty() {
-                let here = key_of(row, columns.len()..columns.len() + key.len())?;
-                probe.unique = here.is_some() && here != last;
-                last = here;
-            }
         }
         Ok(())
     };
-    scan().map_err(|error: rusqlite::Error| fault::of(&error))?;
-    // A key that mixes storage classes has no single type for the cursor.
-    let mixed = |name: &String| {
-        columns.iter().zip(&probe.classes).any(|((column, _), classes)| {
-            column == name
-                && (classes.mixed() || classes.decide("", true) == crate::silo::ColumnType::Real)
-        })
-    };
-    probe.unique = probe.unique && !key.iter().any(mixed);
+    scan().map_err(|error: rusqlite::Error| fault::while_reading(&error))?;
     Ok(probe)
 }

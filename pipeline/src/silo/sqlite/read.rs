@@ -1,7 +1,5 @@
 //! How do rows become batches?
 
-use std::ops::Range;
-
 use arrow_array::RecordBatch;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
@@ -9,12 +7,15 @@ use tokio::sync::mpsc::Sender;
 
 use super::batch::BatchBuilder;
 use super::fault;
-use super::select::{Rows, bytewise, to_sql};
+use super::ordered::{Ordered, Step};
+use super::select::{Rows, bytewise};
 use crate::silo::{ColumnShape, ColumnType, Cursor, Shape};
 use crate::sql::quote;
 use crate::{SiloError, Value};
 
 /// Sends a section's rows in its order; returns early, without an error, when nobody receives any more.
+///
+/// Without a proven key there is nothing to page by: SQLite sorts the selection in memory.
 pub(super) fn rows(
     db: &Connection,
     rows: &Rows,
@@ -22,42 +23,58 @@ pub(super) fn rows(
     after: Option<&Cursor>,
     sender: &Sender<RecordBatch>,
 ) -> Result<(), SiloError> {
-    let failed = |error: rusqlite::Error| fault::of(&error);
     let columns: Vec<String> = shape.columns.iter().map(|column| quote(&column.name)).collect();
-    let columns = columns.join(", ");
+    let sql = format!("select {} from ({})", columns.join(", "), rows.sql);
+    // A column that went away since the shape was made.
+    db.prepare(&sql).map_err(|_| SiloError::ShapeChanged)?;
     let order: Vec<String> = shape.ordered_by.iter().map(|name| in_order(shape, name)).collect();
-    let order = order.join(", ");
-    let mut binds = rows.binds.clone();
-    let mut sql = format!("select {columns} from ({})", rows.sql);
-    if let Some(Cursor(values)) = after {
-        let marks = vec!["?"; values.len()].join(", ");
-        sql = format!("{sql} where ({order}) > ({marks})");
-        binds.extend(values.iter().map(to_sql));
-    }
-    sql = format!("{sql} order by {order}");
-    let mut statement = db.prepare(&sql).map_err(|_| SiloError::ShapeChanged)?;
-    let key = key_indices(shape);
-    let mut found = statement.query(params_from_iter(&binds)).map_err(failed)?;
-    let mut batch = BatchBuilder::new(shape);
-    let mut last: Option<Vec<Value>> = None;
-    while let Some(row) = found.next().map_err(failed)? {
-        if shape.keyed {
-            // The probe proved the key in this snapshot or an earlier one; two equal keys would lose a row at a cut.
-            let here = key_at(row, &key).map_err(failed)?;
-            if here.is_none() || here == last {
+    let mut sending = Sending { batch: BatchBuilder::new(shape), sender };
+    if shape.keyed {
+        let ordered = Ordered { db, sql, binds: &rows.binds, order, key: key_indices(shape) };
+        let mut last: Option<Vec<Value>> = None;
+        ordered.each(after.map(|cursor| cursor.0.as_slice()), |row, key| {
+            // The key was proven in this snapshot or an earlier one; two equal keys would lose a row at a cut.
+            if key.is_none() || key == last {
                 return Err(SiloError::ShapeChanged);
             }
-            last = here;
-        }
-        batch.append(row)?;
-        if batch.is_full() && sender.blocking_send(batch.finish()?).is_err() {
-            return Ok(());
+            last = key;
+            sending.row(row)
+        })?;
+    } else {
+        let failed = |error: rusqlite::Error| fault::while_reading(&error);
+        let sql = format!("{sql} order by {}", order.join(", "));
+        let mut statement = db.prepare(&sql).map_err(|error| fault::of(&error))?;
+        let mut found = statement.query(params_from_iter(&rows.binds)).map_err(failed)?;
+        while let Some(row) = found.next().map_err(failed)? {
+            if matches!(sending.row(row)?, Step::Stop) {
+                return Ok(());
+            }
         }
     }
-    if !batch.is_empty() {
-        drop(sender.blocking_send(batch.finish()?));
+    sending.rest()
+}
+
+/// Fills batches and sends them.
+struct Sending<'a> {
+    batch: BatchBuilder,
+    sender: &'a Sender<RecordBatch>,
+}
+
+impl Sending<'_> {
+    fn row(&mut self, row: &Row<'_>) -> Result<Step, SiloError> {
+        let bytes = self.batch.append(row)?;
+        if self.batch.is_full() && self.sender.blocking_send(self.batch.finish()?).is_err() {
+            return Ok(Step::Stop);
+        }
+        Ok(Step::Next(bytes))
     }
-    Ok(())
+
+    fn rest(mut self) -> Result<(), SiloError> {
+        if !self.batch.is_empty() {
+            drop(self.sender.blocking_send(self.batch.finish()?));
+        }
+        Ok(())
+    }
 }
 
 /// A column as it is ordered and compared: texts by their bytes, whatever collation the silo declares. Two keys that a
@@ -88,10 +105,11 @@ pub(super) fn distinct(
         limit.saturating_add(1)
     );
     let mut statement = db.prepare(&sql).map_err(failed)?;
-    let mut found = statement.query(params_from_iter(&rows.binds)).map_err(failed)?;
+    let reading = |error: rusqlite::Error| fault::while_reading(&error);
+    let mut found = statement.query(params_from_iter(&rows.binds)).map_err(reading)?;
     let mut values = Vec::new();
-    while let Some(row) = found.next().map_err(failed)? {
-        let value = row.get_ref(0).map_err(failed)?;
+    while let Some(row) = found.next().map_err(reading)? {
+        let value = row.get_ref(0).map_err(reading)?;
         if matches!(value, ValueRef::Text(text) if std::str::from_utf8(text).is_err()) {
             let what =
                 format!("column {column} provides identifiers and holds text that is not UTF-8");
@@ -102,12 +120,8 @@ pub(super) fn distinct(
     Ok(values)
 }
 
-/// Returns the values of adjacent columns; `None` if one is NULL.
-pub(super) fn key_of(row: &Row<'_>, columns: Range<usize>) -> rusqlite::Result<Option<Vec<Value>>> {
-    key_at(row, &columns.collect::<Vec<_>>())
-}
-
-fn key_at(row: &Row<'_>, columns: &[usize]) -> rusqlite::Result<Option<Vec<Value>>> {
+/// Returns the values of columns; `None` if one is NULL.
+pub(super) fn key_at(row: &Row<'_>, columns: &[usize]) -> rusqlite::Result<Option<Vec<Value>>> {
     let mut key = Vec::with_capacity(columns.len());
     for column in columns {
         match value_of(row.get_ref(*column)?) {

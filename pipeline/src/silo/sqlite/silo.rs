@@ -39,6 +39,13 @@ struct SqliteSession {
     shared: Shared,
 }
 
+impl Drop for SqliteSession {
+    /// Nobody waits any more: a long sort must not outlive the job that asked for it.
+    fn drop(&mut self) {
+        self.shared.interrupt();
+    }
+}
+
 #[async_trait]
 impl Session for SqliteSession {
     async fn distinct(
