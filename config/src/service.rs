@@ -23,7 +23,8 @@ pub struct Listen {
     pub max_connections: Count,
     /// How long open requests may go on after the daemon was asked to stop.
     pub drain_timeout: Period,
-    /// How long a request may take to be answered; downloads are only bounded until their first byte.
+    /// How long a request may take to be answered; downloads are only bounded until their first byte. Also how long a client may
+    /// go without taking a byte of an answer.
     pub request_timeout: Period,
 }
 

@@ -34,6 +34,14 @@ enum Fault {
 impl Fault {
     const ALL: [Self; 4] = [Self::Missing, Self::Header, Self::Truncated, Self::NoTable];
 
+    /// The word that status and manifest have for it.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Missing | Self::NoTable => "silo_missing",
+            Self::Header | Self::Truncated => "silo_corrupt",
+        }
+    }
+
     fn make(self, house: &House) -> anyhow::Result<()> {
         let path = house.path("source/archive.db");
         let table = if matches!(self, Self::NoTable) { "other" } else { "letters" };
@@ -67,13 +75,8 @@ async fn partial_names_the_failed_section_everywhere() -> anyhow::Result<()> {
         let request = caller.submit(&["JSON"]).await?;
         let answer = caller.downloadable(&request).await.with_context(|| format!("{fault:?}"))?;
         assert_eq!(answer.pointer("/partial"), Some(&json!(true)), "{fault:?}");
-        let section = letters(answer.pointer("/sections")).context("no section in the status")?;
-        assert_eq!(section.pointer("/state"), Some(&json!("FAILED")), "{fault:?}: {section}");
-        let (code, reason) = (section.get("code"), section.get("reason"));
-        assert!(
-            code.is_some_and(Value::is_string) && reason.is_some_and(Value::is_string),
-            "{section}"
-        );
+        let section = failed_letters(&answer, fault)?;
+        no_path(&house, &answer.to_string()).with_context(|| format!("{fault:?}: status"))?;
 
         let zip = house.path("bundle.zip");
         fs::write(&zip, caller.bundle(&request).await?)?;
@@ -81,10 +84,11 @@ async fn partial_names_the_failed_section_everywhere() -> anyhow::Result<()> {
         assert!(verified.contains("partial"), "{verified}");
         let manifest: Value = serde_json::from_str(&entry(&zip, "manifest.json")?)?;
         assert_eq!(manifest.pointer("/content/outcome"), Some(&json!("partial")));
-        let section =
+        let listed =
             letters(manifest.pointer("/content/sections")).context("no section in the manifest")?;
-        assert_eq!(section.pointer("/outcome"), Some(&json!("failed")), "{fault:?}: {section}");
-        assert_eq!(section.get("code"), code);
+        assert_eq!(listed.pointer("/outcome"), Some(&json!("failed")), "{fault:?}: {listed}");
+        assert_eq!(listed.get("code"), section.get("code"));
+        no_path(&house, &manifest.to_string()).with_context(|| format!("{fault:?}: manifest"))?;
         let files =
             manifest.pointer("/content/files").and_then(Value::as_array).context("no files")?;
         assert!(
@@ -98,6 +102,7 @@ async fn partial_names_the_failed_section_everywhere() -> anyhow::Result<()> {
             "{fault:?}: not in the report"
         );
         assert!(report.to_lowercase().contains("failed"), "{fault:?}: the report does not say so");
+        no_path(&house, &report).with_context(|| format!("{fault:?}: report"))?;
         eprintln!("{fault:?}: {}", section.get("reason").unwrap_or(&Value::Null));
     }
     Ok(())
@@ -122,14 +127,13 @@ async fn fail_ends_the_job_and_names_the_section() -> anyhow::Result<()> {
         ensure!(answer.pointer("/job/state") == Some(&json!("FAILED")), "{fault:?}: {answer}");
         let status = answer.pointer("/status").and_then(Value::as_str).unwrap_or_default();
         assert!(!["DOWNLOADABLE", "COMPLETED"].contains(&status), "{fault:?}: {status}");
+        failed_letters(&answer, fault)?;
         let failure = answer.get("failure").context("no failure in the status")?.to_string();
-        let sections = answer.get("sections").map(Value::to_string).unwrap_or_default();
         assert!(
-            failure.contains("letters")
-                || letters(answer.pointer("/sections"))
-                    .is_some_and(|section| section.pointer("/state") == Some(&json!("FAILED"))),
-            "{fault:?}: the status does not name the section: {failure} {sections}"
+            failure.contains("archive/letters"),
+            "{fault:?}: the failure does not name the section: {failure}"
         );
+        no_path(&house, &answer.to_string()).with_context(|| format!("{fault:?}: status"))?;
         assert!(caller.downloads(&request).await?.is_empty(), "{fault:?}: something to download");
     }
     Ok(())
@@ -156,6 +160,25 @@ async fn repaired_silo_gives_the_whole_bundle() -> anyhow::Result<()> {
 fn letters(sections: Option<&Value>) -> Option<&Value> {
     let sections = sections?.as_array()?;
     sections.iter().find(|section| section.pointer("/datapoint") == Some(&json!("letters")))
+}
+
+/// Takes the second silo's section from a status, which says that it failed, and why.
+fn failed_letters(status: &Value, fault: Fault) -> anyhow::Result<&Value> {
+    let section = letters(status.get("sections"))
+        .with_context(|| format!("{fault:?}: no section in the status: {status}"))?;
+    ensure!(section.get("state") == Some(&json!("FAILED")), "{fault:?}: {section}");
+    ensure!(section.get("code") == Some(&json!(fault.code())), "{fault:?}: {section}");
+    ensure!(section.get("reason").is_some_and(Value::is_string), "{fault:?}: {section}");
+    Ok(section)
+}
+
+/// Where the gateway keeps its files is nobody else's business: neither the house nor any directory above it is named.
+fn no_path(house: &House, text: &str) -> anyhow::Result<()> {
+    for directory in house.root().ancestors().filter(|directory| directory.parent().is_some()) {
+        let path = format!("{}/", directory.display());
+        ensure!(!text.contains(&path), "{path} is named: {text}");
+    }
+    Ok(())
 }
 
 fn entry(zip: &Path, name: &str) -> anyhow::Result<String> {

@@ -1,8 +1,10 @@
 //! Does any of many strings stand anywhere in a tree of files, in clear?
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
 
 /// Strings to look for. Each is at least [`SHORTEST`] bytes long, so that sealed bytes do not hold it by chance.
 #[derive(Debug)]
@@ -15,18 +17,18 @@ pub struct Needles {
 }
 
 impl Needles {
-    /// Takes the strings that are long enough.
-    #[must_use]
-    pub fn new(needles: impl IntoIterator<Item = String>) -> Self {
+    /// Takes the strings, each once.
+    ///
+    /// # Errors
+    /// When one is shorter than [`SHORTEST`]: it could not be told from chance, and must not be left out in silence.
+    pub fn new(needles: impl IntoIterator<Item = String>) -> anyhow::Result<Self> {
         let mut by_head: HashMap<[u8; HEAD], Vec<Vec<u8>>> = HashMap::new();
         let mut filter = vec![false; 1 << FILTER_BITS];
         let mut count = 0;
         for needle in needles {
             let needle = needle.into_bytes();
-            let Some(head) = needle.first_chunk::<HEAD>().filter(|_| needle.len() >= SHORTEST)
-            else {
-                continue;
-            };
+            ensure!(needle.len() >= SHORTEST, "a canary of only {} bytes", needle.len());
+            let head = needle.first_chunk::<HEAD>().context("shorter than its head")?;
             if let Some(bit) = filter.get_mut(place(*head)) {
                 *bit = true;
             }
@@ -36,7 +38,7 @@ impl Needles {
                 count += 1;
             }
         }
-        Self { by_head, filter, count }
+        Ok(Self { by_head, filter, count })
     }
 
     /// Returns how many there are.
@@ -54,7 +56,7 @@ impl Needles {
     /// Returns how many different ones some bytes hold.
     #[must_use]
     pub fn found_in(&self, bytes: &[u8]) -> usize {
-        let mut found: Vec<&[u8]> = Vec::new();
+        let mut found: HashSet<&[u8]> = HashSet::new();
         for (position, window) in bytes.windows(HEAD).enumerate() {
             let Some(head) = window.first_chunk::<HEAD>() else { continue };
             if !self.filter.get(place(*head)).copied().unwrap_or_default() {
@@ -62,11 +64,7 @@ impl Needles {
             }
             let rest = bytes.get(position..).unwrap_or_default();
             let here = self.by_head.get(head).into_iter().flatten();
-            for needle in here.filter(|needle| rest.starts_with(needle)) {
-                if !found.contains(&needle.as_slice()) {
-                    found.push(needle);
-                }
-            }
+            found.extend(here.map(Vec::as_slice).filter(|needle| rest.starts_with(needle)));
         }
         found.len()
     }
@@ -107,8 +105,8 @@ fn place(head: [u8; HEAD]) -> usize {
 
 const HEAD: usize = 4;
 const FILTER_BITS: u32 = 20;
-/// Shorter ones occur by chance.
-const SHORTEST: usize = 8;
+/// Shorter ones occur by chance: one of six bytes does once in about 2⁴⁸ places.
+const SHORTEST: usize = 6;
 
 #[cfg(test)]
 mod tests {
@@ -116,11 +114,19 @@ mod tests {
 
     #[test]
     fn needles_are_found_wherever_they_stand() {
-        let needles = Needles::new(["anna@example.org".into(), "影山 健太".into(), "short".into()]);
-        assert_eq!(needles.len(), 2);
+        let strings = ["anna@example.org", "影山 健太", "返品", "anna@example.org"];
+        let needles = Needles::new(strings.map(str::to_owned)).unwrap();
+        assert_eq!(needles.len(), 3);
         assert_eq!(needles.found_in("anna@example.org".as_bytes()), 1);
         assert_eq!(needles.found_in("xx影山 健太annaanna@example.orgyy".as_bytes()), 2);
         assert_eq!(needles.found_in(b"anna@example.or"), 0);
-        assert_eq!(needles.found_in(b"short"), 0);
+        assert_eq!(needles.found_in("返".as_bytes()), 0);
+        assert_eq!(needles.found_in("返品".as_bytes()), 1);
+    }
+
+    #[test]
+    fn needle_that_cannot_be_searched_for_is_an_error() {
+        assert!(Needles::new(["short".to_owned()]).is_err());
+        assert!(Needles::new(["sixsix".to_owned()]).is_ok());
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
+use antumbra_config::Listen;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
+use super::idle::Impatient;
 use super::stack::Stack;
 use super::{Body, BoxError, RequestBody};
 
@@ -24,6 +26,7 @@ use super::{Body, BoxError, RequestBody};
 pub(super) struct Connections {
     stack: Stack,
     http: http1::Builder,
+    write_timeout: Duration,
     tasks: TaskTracker,
     drain: CancellationToken,
     cut: CancellationToken,
@@ -31,17 +34,21 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Prepares serving. `drain` lets a request in flight finish, `cut` does not.
+    ///
+    /// A client that sends no headers for `listen.header_timeout`, or takes nothing of an answer for
+    /// `listen.request_timeout`, loses its connection: neither keeps a permit for ever.
     pub(super) fn new(
         stack: Stack,
-        header_timeout: Duration,
+        listen: &Listen,
         tasks: TaskTracker,
         drain: CancellationToken,
         cut: CancellationToken,
     ) -> Self {
         let mut http = http1::Builder::new();
         // Also ends connections that are idle between requests.
-        http.timer(TokioTimer::new()).header_read_timeout(header_timeout);
-        Self { stack, http, tasks, drain, cut }
+        http.timer(TokioTimer::new()).header_read_timeout(listen.header_timeout.duration());
+        let write_timeout = listen.request_timeout.duration();
+        Self { stack, http, write_timeout, tasks, drain, cut }
     }
 
     /// Serves a connection on a tracked task; `permit` is given back when it ends.
@@ -51,7 +58,8 @@ impl Connections {
         P: Send + 'static,
     {
         let service = OneConnection(self.stack.clone());
-        let connection = self.http.serve_connection(TokioIo::new(io), service);
+        let io = TokioIo::new(Impatient::new(io, self.write_timeout));
+        let connection = self.http.serve_connection(io, service);
         let (drain, cut) = (self.drain.clone(), self.cut.clone());
         let span = tracing::debug_span!("connection", %peer);
         let task = async move {
@@ -115,21 +123,25 @@ mod tests {
 
     impl Line {
         fn open() -> Self {
+            Self::answering("done".to_owned())
+        }
+
+        fn answering(text: String) -> Self {
             let (asked, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
             let (told, wait) = (Arc::clone(&asked), Arc::clone(&answer));
             let stack = tower::service_fn(move |_: Request<RequestBody>| {
-                let (told, wait) = (Arc::clone(&told), Arc::clone(&wait));
+                let (told, wait, text) = (Arc::clone(&told), Arc::clone(&wait), text.clone());
                 async move {
                     told.notify_one();
                     wait.notified().await;
-                    Ok(Response::new(full("done")))
+                    Ok(Response::new(full(text)))
                 }
             });
             let (tasks, drain, cut) =
                 (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
             let connections = Connections::new(
                 Stack::new(stack),
-                Duration::from_secs(10),
+                &Listen::default(),
                 tasks.clone(),
                 drain.clone(),
                 cut.clone(),
@@ -196,5 +208,17 @@ mod tests {
         line.rest().await;
         line.tasks.wait().await;
         assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_its_answer_is_cut() {
+        let mut line = Line::answering("x".repeat(100_000));
+        line.ask().await;
+        line.answer.notify_one();
+        let start = Instant::now();
+        let ended = tokio::time::timeout(Duration::from_secs(600), line.tasks.wait()).await;
+        assert!(ended.is_ok(), "the connection stays open");
+        assert_eq!(start.elapsed().as_secs(), 60);
+        assert!(line.rest().await.len() < 100_000);
     }
 }

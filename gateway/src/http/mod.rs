@@ -6,6 +6,7 @@ mod server;
 
 mod accept;
 mod connection;
+mod idle;
 mod router;
 mod shared;
 mod stack;

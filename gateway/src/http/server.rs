@@ -49,7 +49,7 @@ impl Gateway {
         let cut = CancellationToken::new();
         let connections = Connections::new(
             stack(Arc::clone(&shared)),
-            listen.header_timeout.duration(),
+            &listen,
             tasks.clone(),
             drain.clone(),
             cut.clone(),

@@ -167,6 +167,10 @@ where
 
 /// Answers HEAD: the headers of GET, its length too, and no body.
 fn without_body(answer: Response<Body>) -> Response<Body> {
+    // The length in a 304 would be that of the file (RFC 9110 §8.6), not that of the body it never has.
+    if answer.status() == StatusCode::NOT_MODIFIED {
+        return answer;
+    }
     let (mut head, body) = answer.into_parts();
     if let Some(len) = body.size_hint().exact() {
         head.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(len));

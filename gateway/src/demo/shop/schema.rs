@@ -82,7 +82,10 @@ create table payments (
 );
 "#;
 
-/// Makes the indexes a shop would have; the unique ones let a key be proven from the catalogue.
+/// Makes the indexes a shop would have.
+///
+/// No datapoint's key rests on them. A table's key is its primary key, which proves it; a unique index of columns that
+/// cannot be NULL would, too. Where neither does, as for the rows of a query, a pass over the rows has to.
 pub(super) const INDEXES: &str = r#"
 create unique index customers_email on customers (email);
 create unique index customers_loyalty on customers (loyalty_number);

@@ -6,6 +6,7 @@ mod submit;
 
 mod fields;
 mod submission;
+mod window;
 mod words;
 
 mod poll;

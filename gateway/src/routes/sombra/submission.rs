@@ -10,6 +10,7 @@ use antumbra_jobs::{
 };
 
 use super::fields::{Field, parse};
+use super::window::window;
 use super::words::{ACCESS, ACTIONS, CUSTOM, NOT_SERVED, SATISFIED_SWITCHES, WITHOUT_EFFECT};
 use crate::http::ApiError;
 
@@ -26,7 +27,7 @@ pub(super) fn read(
     let value = parse(body)?;
     let root = Field::root(&value)?;
     let action = action(&root)?;
-    let subject_type = root.require("subjectType")?.word()?.to_owned();
+    let subject_type = subject_type(&root)?;
     refuse_what_is_not_served(&root)?;
     let formats = formats(&root, settings)?;
     let subject = root.require("subject")?;
@@ -36,6 +37,7 @@ pub(super) fn read(
     details.details = optional_text(&root, "details")?;
     details.region = region(&root)?;
     details.attributes = attributes(&root)?;
+    (details.window_start, details.window_end) = window(&root)?;
 
     Ok(NewRequest {
         id: RequestId::generate(),
@@ -61,6 +63,18 @@ fn action(root: &Field<'_>) -> Result<String, ApiError> {
             Err(field.fault("this gateway serves ACCESS requests only"))
         }
         _ => Err(field.fault("is no action of the contract; ACCESS is served")),
+    }
+}
+
+/// It is stored and shown in clear, so it can only be a slug: there is no room for an e-mail address.
+fn subject_type(root: &Field<'_>) -> Result<String, ApiError> {
+    let field = root.require("subjectType")?;
+    let text = field.text()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    if (1..=64).contains(&text.len()) && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err(field.fault(SUBJECT_TYPE))
     }
 }
 
@@ -226,6 +240,7 @@ fn switch(parent: &Field<'_>, name: &str) -> Result<bool, ApiError> {
 
 const IDENTIFIER_NAME: &str =
     "an identifier is named by 1 to 64 letters, digits or `_`, no digit first";
+const SUBJECT_TYPE: &str = "expected 1 to 64 ASCII letters, digits, `_`, `.` or `-`";
 const EMAIL: &str = "email";
 const CORE_IDENTIFIER: &str = "coreIdentifier";
 
@@ -308,7 +323,8 @@ mod tests {
             ("/type", json!(1), "`type`: expected a string, found a number"),
             ("/type", json!(null), "`type`: is missing"),
             ("/subject", json!([]), "`subject`: expected an object, found an array"),
-            ("/subjectType", json!(""), "`subjectType`: must not be empty"),
+            ("/subjectType", json!(7), "`subjectType`: expected a string, found a number"),
+            ("/windowStart", json!(7), "`windowStart`: expected a string, found a number"),
             ("/subject/email", json!(["x"]), "`subject.email`: expected a string, found an array"),
             ("/subject/email", json!(" "), "`subject.email`: must not be empty"),
             ("/isSilent", json!("true"), "`isSilent`: expected `true` or `false`, found a string"),
@@ -340,6 +356,31 @@ mod tests {
         for (pointer, value, expected) in cases {
             assert_eq!(fault(pointer, value), expected);
         }
+    }
+
+    #[test]
+    fn a_subject_type_is_a_slug_and_another_text_is_not_repeated() {
+        let longest = "a".repeat(64);
+        for slug in ["customer", "B2B_partner-v1.2", "7", &longest] {
+            assert_eq!(with("/subjectType", json!(slug)).unwrap().subject_type, slug);
+        }
+        let too_long = "a".repeat(65);
+        for text in ["", " ", "jane@example.org", "a b", "a/b", "a\n", "kündin", &too_long] {
+            assert_eq!(
+                fault("/subjectType", json!(text)),
+                "`subjectType`: expected 1 to 64 ASCII letters, digits, `_`, `.` or `-`"
+            );
+        }
+    }
+
+    #[test]
+    fn a_window_is_kept_with_the_details() {
+        let mut body = least();
+        body["windowStart"] = json!("2026-01-01T00:00:00Z");
+        body["windowEnd"] = json!("2026-02-01T00:00:00+01:00");
+        let details = submit(&body).unwrap().details;
+        assert_eq!(details.window_start, Some("2026-01-01T00:00:00Z".parse().unwrap()));
+        assert_eq!(details.window_end, Some("2026-01-31T23:00:00Z".parse().unwrap()));
     }
 
     #[test]

@@ -167,6 +167,12 @@ async fn a_file_is_sent_whole_in_parts_and_as_gzip() {
     let known = ready.get("orders.json", &[("if-none-match", &etag)]).await;
     assert_eq!((known.status, known.bytes.len()), (StatusCode::NOT_MODIFIED, 0));
     assert_eq!(known.headers[header::ETAG], etag);
+    let head = ready.fetch(Method::HEAD, "orders.json", &[("if-none-match", &etag)]).await;
+    assert_eq!(
+        (head.status, &head.headers[header::ETAG]),
+        (known.status, &known.headers[header::ETAG])
+    );
+    assert_eq!(head.headers.get(header::CONTENT_LENGTH), None, "0 would be the file's length");
 }
 
 #[tokio::test]
