@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     SecretRef,
-    value::{Count, DeflateLevel, Format, OnSiloError, Period},
+    value::{Count, CsvFormulas, DeflateLevel, Format, OnSiloError, Period},
 };
 
 /// `[data]`: where the daemon keeps what is its own.
@@ -62,6 +62,8 @@ pub struct Export {
     pub max_identifier_values: Count,
     /// How hard deflate tries.
     pub deflate_level: DeflateLevel,
+    /// What happens to text in CSV files that a spreadsheet would run as a formula.
+    pub csv_formulas: CsvFormulas,
 }
 
 impl Default for Export {
@@ -74,6 +76,7 @@ impl Default for Export {
             retention: Period::seconds(30 * 24 * HOUR),
             max_identifier_values: Count::of(10_000),
             deflate_level: DeflateLevel::FASTEST,
+            csv_formulas: CsvFormulas::Defuse,
         }
     }
 }

@@ -45,7 +45,7 @@ pub use service::{Gateway, Listen, Log, Organization, Sombra};
 pub use settings::Settings;
 pub use silo::{Datapoint, Silo, SiloKind, Source};
 pub use value::{
-    ByteSize, Count, DatapointKind, DatapointName, DeflateLevel, Format, IdentifierName, KeyHash,
-    LogFormat, LogLevel, OnSiloError, Period, Redaction, ScopeField, SiloName, SiloType, SizeType,
-    TenantName, ValueError,
+    ByteSize, Count, CsvFormulas, DatapointKind, DatapointName, DeflateLevel, Format,
+    IdentifierName, KeyHash, LogFormat, LogLevel, OnSiloError, Period, Redaction, ScopeField,
+    SiloName, SiloType, SizeType, TenantName, ValueError,
 };

@@ -63,7 +63,8 @@ fn wrong_types_say_what_was_expected() {
         faults(
             "data = 5\n[listen]\naddress = 'localhost'\ninsecure_http = 'yes'\nbody_limit = '1 M'\n\
              max_connections = 0\nheader_timeout = 10\n[organization]\nuri = true\ntenant = 'a b'\n\
-             [export]\ndeflate_level = 12\nretention = 1979-05-27\nmax_identifier_values = 1.5\n"
+             [export]\ndeflate_level = 12\nretention = 1979-05-27\nmax_identifier_values = 1.5\n\
+             csv_formulas = 'Keep'\n"
         ),
         [
             "1: data: expected a table, found 5",
@@ -77,6 +78,7 @@ fn wrong_types_say_what_was_expected() {
             "12: export.deflate_level: expected a whole number from 0 to 9, found 12",
             "13: export.retention: expected a value of another type, found a date or time",
             "14: export.max_identifier_values: expected a whole number from 1 to 1000000, found 1.5",
+            r#"15: export.csv_formulas: expected "defuse" or "keep", found "Keep""#,
         ]
     );
 }
@@ -84,11 +86,11 @@ fn wrong_types_say_what_was_expected() {
 #[test]
 fn each_faulty_element_of_a_list_has_its_own_line() {
     assert_eq!(
-        faults("[export]\nformats = [\n 'XML',\n 'json',\n 'CSV',\n 7,\n]\n"),
+        faults("[export]\nformats = [\n 'XML',\n 'json',\n 'TSV',\n 7,\n]\n"),
         [
-            r#"3: export.formats[0]: expected "JSON" or "PARQUET", found "XML""#,
-            r#"5: export.formats[2]: expected "JSON" or "PARQUET", found "CSV""#,
-            r#"6: export.formats[3]: expected "JSON" or "PARQUET", found 7"#,
+            r#"3: export.formats[0]: expected "JSON", "CSV", "NDJSON" or "PARQUET", found "XML""#,
+            r#"5: export.formats[2]: expected "JSON", "CSV", "NDJSON" or "PARQUET", found "TSV""#,
+            r#"6: export.formats[3]: expected "JSON", "CSV", "NDJSON" or "PARQUET", found 7"#,
         ]
     );
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use antumbra_config::{Loaded, Origin, SecretRef, Settings, Sources, load};
+use antumbra_config::{CsvFormulas, Loaded, Origin, SecretRef, Settings, Sources, load};
 use proptest::prelude::*;
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -59,12 +59,18 @@ fn texts_of_variables_are_read_as_the_setting_needs() {
         ("ANTUMBRA_WORKER__ENABLED", "false"),
         ("ANTUMBRA_CONFIG", "a.toml"),
     ];
-    let (_folder, loaded) = load_with("", &environment, &[("export.deflate_level", "9")]);
+    let (_folder, loaded) = load_with(
+        "",
+        &environment,
+        &[("export.deflate_level", "9"), ("export.csv_formulas", "keep")],
+    );
     assert_eq!(loaded.settings.organization.uri, "12");
     assert_eq!(loaded.settings.organization.tenant.as_str(), "true");
     assert_eq!(loaded.settings.listen.body_limit.bytes(), 2048);
     assert!(!loaded.settings.worker.enabled);
     assert_eq!(loaded.settings.export.deflate_level.get(), 9);
+    assert_eq!(loaded.settings.export.csv_formulas, CsvFormulas::Keep);
+    assert_eq!(Settings::default().export.csv_formulas, CsvFormulas::Defuse);
 }
 
 #[test]

@@ -24,7 +24,7 @@ async fn nothing_of_the_source_is_stored_or_logged_in_clear() -> anyhow::Result<
     let serve = Serve::new().set("log.level=trace");
     let daemon = serve.clone().crash_point("collect.sealed:2").start(&house).await?;
     let caller = Caller::new(&house, &daemon)?;
-    let request = caller.submit(&["JSON", "PARQUET"]).await?;
+    let request = caller.submit(&["JSON", "CSV", "NDJSON", "PARQUET"]).await?;
     let mut daemon = daemon;
     daemon.said("crash point collect.sealed 2").await?;
     let read = nowhere(&needles, &house, "while collecting")?;

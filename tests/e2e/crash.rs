@@ -354,5 +354,5 @@ async fn sigterm_and_sigint_while_idle_exit_0() -> anyhow::Result<()> {
     Ok(())
 }
 
-const FORMATS: [&str; 2] = ["JSON", "PARQUET"];
+const FORMATS: [&str; 4] = ["JSON", "CSV", "NDJSON", "PARQUET"];
 const ATTEMPTS: u32 = 5;

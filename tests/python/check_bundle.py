@@ -1,10 +1,11 @@
 """Is every value of the source in the bundle, and nothing else? Usage: check_bundle.py ZIP SHOP EMAIL LOYALTY
 
-Reads the source with sqlite3 and the bundle with zipfile, json, pyarrow and duckdb; knows what the demo's settings ask for,
+Reads the source with sqlite3 and the bundle with zipfile, json, csv, pyarrow and duckdb; knows what the demo's settings ask for,
 and nothing of how the daemon works. Exits 1 at the first difference.
 """
 
 import base64
+import csv
 import hashlib
 import html.parser
 import io
@@ -19,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pyarrow.csv
 import pyarrow.parquet
 
 CUSTOMER = "select id from customers where email = :email or loyalty_number = :loyalty"
@@ -101,6 +103,101 @@ def compare(name, columns, redact, source, found_columns, found_rows, encoding, 
                 fail(f"{name} {encoding}: row {row}, column {column}: {value!r} is not {expected[at]!r}")
 
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def defused(text):
+    return "'" + text if text.startswith(FORMULA) else text
+
+
+def csv_records(text):
+    """Reads CSV by hand, because csv cannot tell NULL (None here) from the empty text: fields are (text, in quotes)."""
+    records, at = [], 0
+    while at < len(text):
+        record = []
+        while True:
+            if text[at] == '"':
+                end = text.index('"', at + 1)
+                while text[end + 1] == '"':
+                    end = text.index('"', end + 2)
+                record.append((text[at + 1 : end].replace('""', '"'), True))
+                at = end + 1
+            else:
+                end = at
+                while text[end] not in ',\r\n"':
+                    end += 1
+                record.append((text[at:end] if end > at else None, False))
+                at = end
+            if text[at] != ",":
+                break
+            at += 1
+        if text[at : at + 2] != "\r\n" or record == [(None, False)]:
+            fail(f"CSV: a record that does not end in CRLF, or an empty line, at {at}")
+        at += 2
+        records.append(record)
+    return records
+
+
+def same_csv(source, found):
+    """Compares one field of CSV: text and base64 in quotes, numbers bare, NULL nothing at all."""
+    text, quoted = found
+    if source is None or text is None:
+        return source is None and text is None
+    if isinstance(source, bytes):
+        return quoted and base64.b64decode(text, validate=True) == source
+    if isinstance(source, str):
+        return quoted and text == defused(source)
+    return not quoted and number(source) == Decimal(text)
+
+
+def check_csv(datapoint, data, columns, redact, source, hashes):
+    """Judges a CSV file value by value, and that csv, pyarrow and DuckDB read as many records with the same fields."""
+    text = data.decode()
+    header, *records = csv_records(text)
+    kept = [(at, column) for at, column in enumerate(columns) if redact.get(column) != "drop"]
+    if len(kept) == 1:
+        # A second column without a name keeps a record of one NULL from being an empty line.
+        if any(len(record) != 2 or record[1] != (None, False) for record in [header, *records]):
+            fail(f"{datapoint} csv: the one column has no empty one beside it")
+        header, records = header[:1], [record[:1] for record in records]
+    if header != [(defused(column), True) for _, column in kept]:
+        fail(f"{datapoint} csv: header {header}")
+    if len(records) != len(source):
+        fail(f"{datapoint} csv: {len(records)} records, the source has {len(source)} rows")
+    count = sum(name != column for (name, _), (_, column) in zip(header, kept))
+    for row, (expected, found) in enumerate(zip(source, records)):
+        if len(found) != len(kept):
+            fail(f"{datapoint} csv: row {row} has {len(found)} fields")
+        for (at, column), field in zip(kept, found):
+            value = expected[at]
+            if redact.get(column) == "hash":
+                good = hashes.setdefault(column, Hashes()).same(value, field[0])
+            else:
+                good = same_csv(value, field)
+                count += isinstance(value, str) and defused(value) != value
+            if not good:
+                fail(f"{datapoint} csv: row {row}, column {column}: {field!r} is not {value!r}")
+
+    python = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    python = [record[: len(kept)] for record in python]
+    if python != [[text or "" for text, _ in record] for record in [header, *records]]:
+        fail(f"{datapoint} csv: Python's csv reads other fields")
+    names = [name for name, _ in header]
+    convert = pyarrow.csv.ConvertOptions(
+        column_types={name: pyarrow.string() for name in names},
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        null_values=[""],
+    )
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    read = pyarrow.csv.ReadOptions(block_size=max(len(data), 1 << 20))
+    table = pyarrow.csv.read_csv(io.BytesIO(data), read_options=read, parse_options=parse, convert_options=convert)
+    found = list(zip(*[column.to_pylist() for column in table.columns[: len(kept)]]))
+    if table.column_names[: len(kept)] != names or found != [tuple(text for text, _ in record) for record in records]:
+        fail(f"{datapoint} csv: pyarrow reads other fields")
+    return count
+
+
 class NoOutside(html.parser.HTMLParser):
     """Fails on everything that would fetch something; links lead to other entries of the bundle."""
 
@@ -175,6 +272,17 @@ def main(zip_path, shop_path, email, loyalty):
             header = rows[0].keys() if rows else [c for c in columns if redact.get(c) != "drop"]
             compare(datapoint, columns, redact, source, header, [list(row.values()) for row in rows], "json", hashes)
 
+            lines = bundle.read(f"shop/{datapoint}.ndjson").decode().split("\n")
+            if lines.pop() != "":
+                fail(f"{datapoint}: the last line of the NDJSON file has no end")
+            if [list(json.loads(line, parse_float=Decimal).items()) for line in lines] != [list(row.items()) for row in rows]:
+                fail(f"{datapoint}: NDJSON and JSON are not the same rows")
+
+            cells = check_csv(datapoint, bundle.read(f"shop/{datapoint}.csv"), columns, redact, source, hashes)
+            said = [note for note in section.get("notes", []) if "apostrophe" in note]
+            if (len(said), cells > 0) not in {(0, False), (1, True)} or not all(note.startswith(f"{cells} cell") for note in said):
+                fail(f"{datapoint}: {cells} cells of the CSV file were defused, the manifest says {said}")
+
             name = f"shop/{datapoint}.parquet"
             data = bundle.read(name)
             table = pyarrow.parquet.read_table(io.BytesIO(data))
@@ -190,7 +298,7 @@ def main(zip_path, shop_path, email, loyalty):
             if len(found) != files[name]["rows"]:
                 fail(f"{name}: DuckDB reads {len(found)} rows, the manifest says {files[name]['rows']}")
             compare(datapoint, columns, redact, source, relation.columns, found, "duckdb", hashes)
-            values += 3 * len(source) * len(columns)
+            values += 5 * len(source) * len(columns)
     print(f"{len(files)} files, {values} values compared: all equal")
 
 

@@ -59,11 +59,27 @@ macro_rules! words {
 
 words! {
     /// Lists the formats in which a section can be written. Parsed in any case.
-    pub enum Format, r#""JSON" or "PARQUET""#, any_case {
+    pub enum Format, r#""JSON", "CSV", "NDJSON" or "PARQUET""#, any_case {
         /// One JSON array of objects.
         Json = "JSON",
+        /// Comma-separated values with a header line, RFC 4180.
+        Csv = "CSV",
+        /// One JSON object a line.
+        Ndjson = "NDJSON",
         /// Parquet, zstd-compressed.
         Parquet = "PARQUET",
+    }
+}
+
+words! {
+    /// Says what happens to text in a CSV file that a spreadsheet would run as a formula.
+    #[derive(Default)]
+    pub enum CsvFormulas, r#""defuse" or "keep""#, exact {
+        /// It gets an apostrophe in front.
+        #[default]
+        Defuse = "defuse",
+        /// It stays as it is.
+        Keep = "keep",
     }
 }
 
@@ -166,6 +182,7 @@ mod tests {
     #[test]
     fn expected_texts_list_every_word() {
         Format::every_word_is_offered();
+        CsvFormulas::every_word_is_offered();
         OnSiloError::every_word_is_offered();
         SizeType::every_word_is_offered();
         LogFormat::every_word_is_offered();
@@ -179,9 +196,13 @@ mod tests {
     #[test]
     fn formats_take_any_case_and_an_unknown_one_lists_the_known() {
         assert_eq!("parquet".parse::<Format>().unwrap(), Format::Parquet);
+        assert_eq!("ndJson".parse::<Format>().unwrap(), Format::Ndjson);
         assert_eq!("Json".parse::<Format>().unwrap(), Format::Json);
         let error = "XML".parse::<Format>().unwrap_err();
-        assert_eq!(error.to_string(), r#"expected "JSON" or "PARQUET", found "XML""#);
+        assert_eq!(
+            error.to_string(),
+            r#"expected "JSON", "CSV", "NDJSON" or "PARQUET", found "XML""#
+        );
         assert_eq!(error.code(), "value_invalid");
     }
 }

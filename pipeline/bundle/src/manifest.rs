@@ -104,6 +104,8 @@ pub struct SettingsContent {
     pub slice_bytes: u64,
     /// What happens to the job when a section fails.
     pub on_silo_error: String,
+    /// What happens to text in CSV files that a spreadsheet would run: `defuse` (an apostrophe in front) or `keep`.
+    pub csv_formulas: String,
 }
 
 /// One section of the plan.

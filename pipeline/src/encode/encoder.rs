@@ -1,11 +1,11 @@
 //! Which encoder writes a format, and how do its files look in the zip?
 
 use antumbra_bundle::Method;
-use antumbra_config::Format;
+use antumbra_config::{CsvFormulas, Format};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::{json, parquet};
+use super::{csv, json, parquet};
 
 /// A value or schema cannot be written in a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,18 +17,29 @@ pub(crate) struct EncodeError(pub(crate) String);
 pub(crate) enum Encoder {
     /// A JSON array of objects.
     Json(json::JsonEncoder),
+    /// Comma-separated values.
+    Csv(csv::CsvEncoder),
+    /// JSON objects, a line each.
+    Ndjson(json::JsonEncoder),
     /// Apache Parquet; a slice is a row group.
     Parquet(Box<parquet::ParquetEncoder>),
 }
 
 impl Encoder {
-    /// Makes an encoder for batches of `schema`.
+    /// Makes an encoder for batches of `schema`; `defused` is how many cells were defused in what is written already.
     ///
     /// # Errors
     /// [`EncodeError`] when the format cannot hold the schema.
-    pub(crate) fn new(format: Format, schema: &SchemaRef) -> Result<Self, EncodeError> {
+    pub(crate) fn new(
+        format: Format,
+        schema: &SchemaRef,
+        formulas: CsvFormulas,
+        defused: u64,
+    ) -> Result<Self, EncodeError> {
         match format {
             Format::Json => Ok(Self::Json(json::JsonEncoder::new(schema))),
+            Format::Csv => csv::CsvEncoder::new(schema, formulas, defused).map(Self::Csv),
+            Format::Ndjson => Ok(Self::Ndjson(json::JsonEncoder::new(schema))),
             Format::Parquet => {
                 parquet::ParquetEncoder::new(schema).map(Box::new).map(Self::Parquet)
             }
@@ -36,11 +47,13 @@ impl Encoder {
     }
 
     /// Appends what the file begins with.
-    pub(crate) fn prologue(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(match self {
-            Self::Json(_) => json::PROLOGUE,
-            Self::Parquet(_) => parquet::PROLOGUE,
-        });
+    pub(crate) fn prologue(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Json(_) => out.extend_from_slice(json::PROLOGUE),
+            Self::Csv(csv) => csv.header(out),
+            Self::Ndjson(_) => {}
+            Self::Parquet(_) => out.extend_from_slice(parquet::PROLOGUE),
+        }
     }
 
     /// Appends rows of a slice; `first`: no row of the file was encoded before.
@@ -54,7 +67,9 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         match self {
-            Self::Json(json) => json.rows(batch, first, out),
+            Self::Json(json) => json.elements(batch, first, out),
+            Self::Csv(csv) => csv.rows(batch, out),
+            Self::Ndjson(json) => json.lines(batch, out),
             Self::Parquet(parquet) => parquet.rows(batch),
         }
     }
@@ -65,7 +80,7 @@ impl Encoder {
     /// As [`rows`](Self::rows).
     pub(crate) fn end_slice(&mut self, out: &mut Vec<u8>) -> Result<Vec<u8>, EncodeError> {
         match self {
-            Self::Json(_) => Ok(Vec::new()),
+            Self::Json(_) | Self::Csv(_) | Self::Ndjson(_) => Ok(Vec::new()),
             Self::Parquet(parquet) => parquet.end_slice(out),
         }
     }
@@ -80,7 +95,16 @@ impl Encoder {
                 out.extend_from_slice(json::EPILOGUE);
                 Ok(())
             }
+            Self::Csv(_) | Self::Ndjson(_) => Ok(()),
             Self::Parquet(parquet) => parquet.epilogue(kept, out),
+        }
+    }
+
+    /// Returns how many cells of the file were defused, so that a spreadsheet does not run them.
+    pub(crate) const fn defused(&self) -> u64 {
+        match self {
+            Self::Csv(csv) => csv.defused(),
+            Self::Json(_) | Self::Ndjson(_) | Self::Parquet(_) => 0,
         }
     }
 }
@@ -89,7 +113,7 @@ impl Encoder {
 #[must_use]
 pub(crate) const fn method(format: Format) -> Method {
     match format {
-        Format::Json => Method::Deflated,
+        Format::Json | Format::Csv | Format::Ndjson => Method::Deflated,
         Format::Parquet => Method::Stored,
     }
 }
@@ -99,6 +123,8 @@ pub(crate) const fn method(format: Format) -> Method {
 pub(crate) const fn extension(format: Format) -> &'static str {
     match format {
         Format::Json => "json",
+        Format::Csv => "csv",
+        Format::Ndjson => "ndjson",
         Format::Parquet => "parquet",
     }
 }
@@ -108,6 +134,8 @@ pub(crate) const fn extension(format: Format) -> &'static str {
 pub(crate) const fn media_type(format: Format) -> &'static str {
     match format {
         Format::Json => "application/json",
+        Format::Csv => "text/csv; charset=utf-8; header=present",
+        Format::Ndjson => "application/x-ndjson",
         Format::Parquet => "application/vnd.apache.parquet",
     }
 }

@@ -1,26 +1,19 @@
-//! JSON: one array, one object a row, every column present.
+//! JSON and NDJSON: one object a row, every column present; in one array, or a line each.
 //!
 //! What JSON cannot say by itself: NULL is `null`, apart from `""`. Bytes are base64 (RFC 4648 section 4). A decimal is a number if
 //! its column has at most 15 digits, which every double holds, else a string. NaN and infinities are the strings `"NaN"`,
 //! `"Infinity"`, `"-Infinity"`. Whole numbers are numbers, also beyond 2^53.
 
-use std::io::Write as _;
-
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
-use arrow_array::{
-    Array, BinaryArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
-};
-use arrow_schema::{DataType, SchemaRef};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 
 use super::EncodeError;
+use super::cell::{self, Cell, Column};
 
 pub(super) const PROLOGUE: &[u8] = b"[";
 pub(super) const EPILOGUE: &[u8] = b"\n]\n";
 
-/// Encodes rows as JSON objects.
+/// Encodes rows as JSON objects, in an array or a line each.
 ///
 /// Ours rather than arrow-json's: that crate brings Arrow's casting kernels, a quarter of the build, for six types.
 #[derive(Debug)]
@@ -40,77 +33,57 @@ impl JsonEncoder {
         Self { before: before.collect() }
     }
 
-    pub(super) fn rows(
+    /// Appends rows as elements of an array; `first`: none stands before them.
+    pub(super) fn elements(
         &self,
         batch: &RecordBatch,
         mut first: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let columns =
-            batch.columns().iter().map(|array| Column::of(array)).collect::<Result<Vec<_>, _>>()?;
+        let columns = Column::all(batch)?;
         for row in 0..batch.num_rows() {
             out.extend_from_slice(if first { b"\n" } else { b",\n" });
             first = false;
-            if columns.is_empty() {
-                out.push(b'{');
-            }
-            for (before, column) in self.before.iter().zip(&columns) {
-                out.extend_from_slice(before);
-                column.value(row, out);
-            }
-            out.push(b'}');
+            self.object(&columns, row, out);
         }
         Ok(())
     }
-}
 
-/// A column as its type, so that the type is looked at once for a batch.
-struct Column<'a> {
-    array: &'a dyn Array,
-    values: Values<'a>,
-}
-
-enum Values<'a> {
-    Integer(&'a Int64Array),
-    Real(&'a Float64Array),
-    /// The flag: as a string.
-    Decimal(&'a Decimal128Array, bool),
-    Text(&'a StringArray),
-    Bytes(&'a BinaryArray),
-}
-
-impl<'a> Column<'a> {
-    fn of(array: &'a dyn Array) -> Result<Self, EncodeError> {
-        let values = match array.data_type() {
-            DataType::Int64 => Values::Integer(array.as_primitive::<Int64Type>()),
-            DataType::Float64 => Values::Real(array.as_primitive::<Float64Type>()),
-            DataType::Decimal128(precision, _) => {
-                Values::Decimal(array.as_primitive::<Decimal128Type>(), *precision > 15)
-            }
-            DataType::Utf8 => Values::Text(array.as_string()),
-            DataType::Binary => Values::Bytes(array.as_binary()),
-            other => return Err(EncodeError(format!("JSON has no form for {other} here"))),
-        };
-        Ok(Self { array, values })
+    /// Appends rows as lines (NDJSON): line feeds in values are escaped, so a line is a row.
+    pub(super) fn lines(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let columns = Column::all(batch)?;
+        for row in 0..batch.num_rows() {
+            self.object(&columns, row, out);
+            out.push(b'\n');
+        }
+        Ok(())
     }
 
-    fn value(&self, row: usize, out: &mut Vec<u8>) {
-        if self.array.is_null(row) {
-            out.extend_from_slice(b"null");
-            return;
+    fn object(&self, columns: &[Column<'_>], row: usize, out: &mut Vec<u8>) {
+        if columns.is_empty() {
+            out.push(b'{');
         }
-        match self.values {
-            Values::Integer(array) => number(array.value(row), out),
-            Values::Real(array) => real(array.value(row), out),
-            Values::Decimal(array, quoted) => {
-                let quote: &[u8] = if quoted { b"\"" } else { b"" };
-                out.extend_from_slice(quote);
-                out.extend_from_slice(array.value_as_string(row).as_bytes());
-                out.extend_from_slice(quote);
-            }
-            Values::Text(array) => text(array.value(row), out),
-            Values::Bytes(array) => base64(array.value(row), out),
+        for (before, column) in self.before.iter().zip(columns) {
+            out.extend_from_slice(before);
+            value(&column.cell(row), out);
         }
+        out.push(b'}');
+    }
+}
+
+fn value(cell: &Cell<'_>, out: &mut Vec<u8>) {
+    match cell {
+        Cell::Null => out.extend_from_slice(b"null"),
+        Cell::Integer(value) => cell::integer(*value, out),
+        Cell::Real(value) => cell::real(*value, "\"", out),
+        Cell::Decimal { digits, wide } => {
+            let quote: &[u8] = if *wide { b"\"" } else { b"" };
+            out.extend_from_slice(quote);
+            out.extend_from_slice(digits.as_bytes());
+            out.extend_from_slice(quote);
+        }
+        Cell::Text(value) => text(value, out),
+        Cell::Bytes(value) => cell::base64(value, out),
     }
 }
 
@@ -118,37 +91,13 @@ fn text(value: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, value).expect("a string serialises, and a vector takes every byte");
 }
 
-fn number(value: i64, out: &mut Vec<u8>) {
-    write!(out, "{value}").expect("a vector takes every byte");
-}
-
-fn real(value: f64, out: &mut Vec<u8>) {
-    if value.is_finite() {
-        serde_json::to_writer(out, &value)
-            .expect("a float serialises, and a vector takes every byte");
-    } else if value.is_nan() {
-        out.extend_from_slice(b"\"NaN\"");
-    } else {
-        out.extend_from_slice(if value > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" });
-    }
-}
-
-fn base64(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    let start = out.len();
-    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    let written = STANDARD
-        .encode_slice(bytes, out.get_mut(start..).unwrap_or_default())
-        .expect("the buffer was made as long as base64 of these bytes is");
-    out.truncate(start + written);
-    out.push(b'"');
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::ArrayRef;
+    use arrow_array::{
+        ArrayRef, BinaryArray, Decimal128Array, Float64Array, Int64Array, StringArray,
+    };
     use arrow_schema::{Field, Schema};
 
     use super::*;
@@ -161,7 +110,7 @@ mod tests {
         let arrays = columns.into_iter().map(|(_, array)| array).collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
         let mut out = Vec::new();
-        JsonEncoder::new(&batch.schema()).rows(&batch, true, &mut out).unwrap();
+        JsonEncoder::new(&batch.schema()).elements(&batch, true, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -3,6 +3,8 @@
 //! An encoder turns a section's batches into the plain bytes of one file, in three movements that a crash may separate:
 //! prologue, slices, epilogue. The bytes of a slice depend on its rows and on whether it is the first with rows, on nothing else.
 
+mod cell;
+mod csv;
 mod encoder;
 mod json;
 mod parquet;

@@ -1,6 +1,6 @@
 //! How does a request become a plan?
 
-use antumbra_config::{Datapoint, DatapointKind, Redaction, Silo, Source};
+use antumbra_config::{CsvFormulas, Datapoint, DatapointKind, Redaction, Silo, Source};
 use antumbra_jobs::{Request, ScopeKind};
 
 use super::graph::{self, Node};
@@ -24,6 +24,7 @@ pub async fn build(
     sessions: &mut Sessions,
     limit: usize,
     patient: bool,
+    csv_formulas: CsvFormulas,
 ) -> Result<Plan, PipelineError> {
     let mut sections = Vec::new();
     let mut provides = Vec::new();
@@ -54,7 +55,7 @@ pub async fn build(
             section.shape = describe(&section.spec, &found.identifiers, sessions).await.ok();
         }
     }
-    Ok(Plan { identifiers: found.identifiers, sections })
+    Ok(Plan { identifiers: found.identifiers, sections, csv_formulas })
 }
 
 async fn describe(

@@ -1,5 +1,6 @@
 //! What is in a plan?
 
+use antumbra_config::CsvFormulas;
 use serde::{Deserialize, Serialize};
 
 use crate::PipelineError;
@@ -13,6 +14,9 @@ pub struct Plan {
     pub identifiers: Identifiers,
     /// Every datapoint of the tenant, in the order of settings.
     pub sections: Vec<Planned>,
+    /// What CSV files do with formulas; kept, so that a file that two runs wrote is of one kind.
+    #[serde(default)]
+    pub csv_formulas: CsvFormulas,
 }
 
 /// One section.

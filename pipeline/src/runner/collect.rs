@@ -58,10 +58,13 @@ impl Collector {
         Ok(Self {
             store: Arc::clone(engine.store()),
             objects: engine.objects_of(job)?,
-            plan: prepared.plan,
             sessions: prepared.sessions,
             fresh: prepared.fresh,
-            lanes: formats.iter().map(|format| Lane::new(*format, level)).collect(),
+            lanes: formats
+                .iter()
+                .map(|format| Lane::new(*format, level, prepared.plan.csv_formulas))
+                .collect(),
+            plan: prepared.plan,
             pending: Pending::default(),
             progress: Progress::default(),
             cancel,

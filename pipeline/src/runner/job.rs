@@ -57,8 +57,9 @@ async fn make_plan(
     crash_point("plan.begin");
     let settings = engine.settings();
     let limit = usize::try_from(settings.export.max_identifier_values.get()).unwrap_or(usize::MAX);
-    let plan =
-        plan::build(request, &settings.silos, sessions, limit, lease.fence.0 < MAX_LEASES).await?;
+    let patient = lease.fence.0 < MAX_LEASES;
+    let formulas = settings.export.csv_formulas;
+    let plan = plan::build(request, &settings.silos, sessions, limit, patient, formulas).await?;
     crash_point("plan.made");
     let sections: Vec<NewSection> = (0..)
         .zip(&plan.sections)

@@ -1,7 +1,7 @@
 //! How does one format get from batches into a sealed pack?
 
 use antumbra_bundle::{JobObjects, Method, PackWriter, Segment, SegmentWriter};
-use antumbra_config::Format;
+use antumbra_config::{CsvFormulas, Format};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use sha2::{Digest, Sha256};
@@ -16,6 +16,7 @@ use crate::encode::{self, EncodeError, Encoder};
 pub(super) struct Lane {
     pub(super) format: Format,
     level: u32,
+    formulas: CsvFormulas,
     pack: Option<PackWriter>,
     file: Option<File>,
 }
@@ -47,8 +48,8 @@ pub(super) struct LaneSlice {
 }
 
 impl Lane {
-    pub(super) const fn new(format: Format, level: u32) -> Self {
-        Self { format, level, pack: None, file: None }
+    pub(super) const fn new(format: Format, level: u32, formulas: CsvFormulas) -> Self {
+        Self { format, level, formulas, pack: None, file: None }
     }
 
     /// Returns the sealed bytes that wait for a commit.
@@ -63,7 +64,7 @@ impl Lane {
         schema: &SchemaRef,
         state: FileState,
     ) -> Result<(), PipelineError> {
-        let encoder = Encoder::new(self.format, schema)
+        let mut encoder = Encoder::new(self.format, schema, self.formulas, state.defused)
             .map_err(|error| unencodable(&section, self.format, error))?;
         let mut out = Vec::new();
         if state.plain_len == 0 {
@@ -115,6 +116,7 @@ impl Lane {
         self.file.as_ref().map_or_else(FileState::default, |file| {
             let mut state = file.state.clone();
             state.keep(&file.sha256);
+            state.defused = file.encoder.defused();
             state
         })
     }
@@ -133,6 +135,7 @@ impl Lane {
         file.drain(pack).await?;
         let last = file.writer.finish(pack).await?;
         let mut state = file.state.clone();
+        state.defused = file.encoder.defused();
         let sha256 = std::mem::take(&mut file.sha256).finalize().into();
         if let Some(segment) = &last {
             state.add(segment);

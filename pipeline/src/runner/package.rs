@@ -180,6 +180,7 @@ fn content(
                 OnSiloError::Fail => "fail".to_owned(),
                 OnSiloError::Partial => "partial".to_owned(),
             },
+            csv_formulas: plan.csv_formulas.as_str().to_owned(),
         },
         sections,
         files: files.iter().map(file_content).collect(),

@@ -242,10 +242,12 @@ impl Collector {
         let plan = Arc::clone(&self.plan);
         let mut files = Vec::new();
         let mut segments = Vec::new();
+        let mut defused = 0;
         let (lanes, objects, mut names) = self.lanes();
         for (lane, kept) in lanes.iter_mut().zip(&reading.kept) {
             let format = lane.format;
             let ended = lane.end(kept, objects, || names.next(format)).await?;
+            defused += ended.state.defused;
             let entry = entry_name(&plan, reading.ordinal, format);
             if let Some(segment) = ended.last {
                 let ordinal = ended.state.next_segment.saturating_sub(1);
@@ -270,6 +272,7 @@ impl Collector {
         let outcome = if reading.rows == 0 { "empty" } else { "complete" };
         let mut document = content(planned, Some(&reading.shape), outcome);
         document.rows = reading.rows;
+        document.notes.extend(defused_note(defused));
         for (redaction, count) in document.redactions.iter_mut().zip(reading.redactor.counts()) {
             redaction.values = *count;
         }
@@ -404,6 +407,18 @@ fn content(planned: &Planned, shape: Option<&Shape>, outcome: &str) -> SectionCo
         redactions: if shape.is_some() { redactions.collect() } else { Vec::new() },
         notes,
     }
+}
+
+/// Says that cells of the CSV file are not what the silo holds, letter by letter.
+fn defused_note(cells: u64) -> Option<String> {
+    let (cells, begin, them) = match cells {
+        0 => return None,
+        1 => ("1 cell".to_owned(), "begins", "it"),
+        more => (format!("{more} cells"), "begin", "them"),
+    };
+    Some(format!(
+        "{cells} of the CSV file {begin} with an apostrophe, so that a spreadsheet does not run {them}"
+    ))
 }
 
 fn failure(planned: &Planned, source: SiloError) -> PipelineError {

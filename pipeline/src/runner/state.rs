@@ -34,6 +34,9 @@ pub(super) struct FileState {
     pub(super) crc32: u32,
     /// The ordinal of its next segment.
     pub(super) next_segment: u32,
+    /// Cells so far that were defused for spreadsheets.
+    #[serde(default)]
+    pub(super) defused: u64,
 }
 
 impl SectionState {

@@ -43,7 +43,7 @@ proptest! {
 
 #[test]
 fn a_plan_that_was_cut_or_altered_is_an_error_or_another_plan() {
-    let plan = br#"{"identifiers":{"email":[{"Text":"a"}]},"sections":[{"spec":{"silo":"s","datapoint":"d","source":{"Query":{"sql":"select :a"}},"tenant_wide":false,"key":[],"window":null,"filters":[]},"redactions":[["c","hash"]],"notes":[],"skipped":null,"shape":null}]}"#;
+    let plan = br#"{"identifiers":{"email":[{"Text":"a"}]},"sections":[{"spec":{"silo":"s","datapoint":"d","source":{"Query":{"sql":"select :a"}},"tenant_wide":false,"key":[],"window":null,"filters":[]},"redactions":[["c","hash"]],"notes":[],"skipped":null,"shape":null}],"csv_formulas":"keep"}"#;
     let read = Plan::from_bytes(plan).unwrap();
     assert_eq!(read.to_bytes().unwrap(), plan);
     for len in 0..plan.len() {

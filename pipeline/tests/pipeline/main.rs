@@ -4,6 +4,7 @@
 
 mod cutting;
 mod faults;
+mod formats;
 mod identities;
 mod narrowing;
 mod resuming;

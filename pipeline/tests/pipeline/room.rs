@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use antumbra_bundle::verify::{EntryBytes, RowCounter as _};
 use antumbra_bundle::{Content, MANIFEST_NAME, Manifest, SectionContent};
-use antumbra_config::{Settings, Sources};
+use antumbra_config::{Format, Settings, Sources};
 use antumbra_crypto::{Context, Error, KeyRing, Root, SecretBytes};
 use antumbra_jobs::{
     Actor, Clock, Family, Identifier, Job, JobId, JobState, NewRequest, RequestDetails, RequestId,
     ScopeKind, Sealing, SqliteStore, TenantId, TestClock,
 };
-use antumbra_pipeline::{ContentEncoding, Engine, EngineParts, OpenBundle, Worker};
+use antumbra_pipeline::{ContentEncoding, Engine, EngineParts, FileRowCounter, OpenBundle, Worker};
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -102,7 +103,7 @@ impl Room {
         })
     }
 
-    /// As [`run`](Self::run) for `ada@example.com`, formats JSON and PARQUET, faults make the job partial.
+    /// As [`run`](Self::run) for `ada@example.com`, every format, faults make the job partial.
     pub(crate) fn export(&self, datapoints: &str) -> Outcome {
         self.run(PARTIAL, datapoints, request())
     }
@@ -121,7 +122,7 @@ pub(crate) fn request() -> NewRequest {
         action: "ACCESS".to_owned(),
         subject_type: "customer".to_owned(),
         scope: ScopeKind::DataSubject,
-        formats: vec!["JSON".to_owned(), "PARQUET".to_owned()],
+        formats: Format::ALL.iter().map(|format| format.to_string()).collect(),
         is_test: false,
         is_silent: true,
         details: RequestDetails {
@@ -218,7 +219,7 @@ impl Outcome {
         self.content().sections.iter().find(|section| section.datapoint == datapoint).unwrap()
     }
 
-    /// The rows of a section, read by `serde_json`; the Parquet file has as many.
+    /// The rows of a section, read by `serde_json`; the files of other formats have as many, and NDJSON the same.
     pub(crate) fn rows(&self, datapoint: &str) -> Vec<Value> {
         let section = self.section(datapoint);
         assert!(
@@ -232,6 +233,16 @@ impl Outcome {
         if self.content().formats.iter().any(|format| format == "PARQUET") {
             let parquet: usize = self.parquet(datapoint).iter().map(RecordBatch::num_rows).sum();
             assert_eq!(parquet, rows.len());
+        }
+        if let Some(lines) = self.files.get(&format!("shop/{datapoint}.ndjson")) {
+            let lines = std::str::from_utf8(lines).unwrap().lines();
+            assert!(
+                lines.map(|line| serde_json::from_str::<Value>(line).unwrap()).eq(rows.clone())
+            );
+        }
+        if let Some(mut csv) = self.files.get(&format!("shop/{datapoint}.csv")).map(Vec::as_slice) {
+            let counted = FileRowCounter.rows("CSV", EntryBytes::Stream(&mut csv));
+            assert_eq!(counted, Ok(Some(rows.len() as u64)));
         }
         rows
     }

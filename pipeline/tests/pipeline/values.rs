@@ -137,7 +137,9 @@ fn redacted_values_are_nowhere_in_the_bundle_and_are_counted() {
     let columns: Vec<_> =
         section.columns.iter().map(|c| (c.name.as_str(), c.data_type.as_str())).collect();
     assert_eq!(columns, [("id", "Int64"), ("email", "Utf8"), ("note", "Utf8"), ("dec", "Utf8")]);
-    for name in ["shop/t.json", "shop/t.parquet", "report/index.html"] {
+    for name in
+        ["shop/t.json", "shop/t.csv", "shop/t.ndjson", "shop/t.parquet", "report/index.html"]
+    {
         assert!(!out.file(name).windows(6).any(|window| window == b"CANARY"), "{name}");
     }
     // Statistics too: a Parquet footer holds the least and the greatest value of each column.

@@ -347,7 +347,7 @@ mod tests {
             (
                 "/formats",
                 json!(["JSON", "XLS"]),
-                "`formats[1]`: is no known format; there are JSON, PARQUET",
+                "`formats[1]`: is no known format; there are JSON, CSV, NDJSON, PARQUET",
             ),
             ("/formats", json!([]), "`formats`: expected at least one format"),
             ("/formats", json!("JSON"), "`formats`: expected an array, found a string"),

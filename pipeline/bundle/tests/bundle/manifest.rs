@@ -21,7 +21,12 @@ pub(crate) fn content() -> Content {
             identifiers: [(text("email"), 1), (text("customer_id"), 2)].into(),
         },
         formats: vec![text("JSON"), text("PARQUET")],
-        settings: SettingsContent { slice_rows: 1, slice_bytes: 2, on_silo_error: text("partial") },
+        settings: SettingsContent {
+            slice_rows: 1,
+            slice_bytes: 2,
+            on_silo_error: text("partial"),
+            csv_formulas: text("defuse"),
+        },
         sections: vec![
             SectionContent {
                 silo: text("shop"),
@@ -120,4 +125,4 @@ fn the_run_is_no_part_of_the_content_hash() {
     assert_ne!(Manifest::new(other, run()).content_sha256, a.content_sha256);
 }
 
-const CONTENT_SHA256: &str = "4d37a3248cf96fcdf5d93900c22d620afed6f80f06b9c7a6e665cd5f8fd56e3f";
+const CONTENT_SHA256: &str = "49e229636ff614d48b4ae4045ff36d5d4a6e4fec2874233f6ea0ddf7fdbbe6d6";
