@@ -205,8 +205,8 @@ fn no_text_names_a_machine_or_a_registry() -> anyhow::Result<()> {
         ["pypi", ".org"],
         ["static.crates", ".io"],
         ["index.crates", ".io"],
-        ["deb.debian", ".org"],
-        ["registry.npmjs", ".org"],
+        ["deb.deb", "ian.org"],
+        ["registry.npm", "js.org"],
     ]
     .map(|halves| halves.concat());
     for path in tracked("")? {

@@ -1,6 +1,6 @@
 //! `GET /v1/data-subject-request/{id}`: where a request stands (`sombra.md` §3.4).
 
-use antumbra_jobs::{Job, JobState, Request, RequestId, Scope, TenantId};
+use antumbra_jobs::{Job, JobState, Request, RequestId, RequestStatus, Scope, TenantId};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
@@ -40,7 +40,10 @@ pub(super) async fn current(
         store.expire_if_due(job.id).await?;
         job = store.latest_job(tenant, id).await?;
     }
-    Ok((store.request(tenant, id).await?, job))
+    let mut request = store.request(tenant, id).await?;
+    // Read after the job: a worker may have published in between, and one answer must not say two things.
+    request.status = RequestStatus::of_job(job.state);
+    Ok((request, job))
 }
 
 /// The contract's fields first, then what this gateway adds.
