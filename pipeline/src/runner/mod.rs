@@ -3,10 +3,12 @@
 mod sessions;
 
 mod collect;
+mod document;
 mod lane;
 mod pending;
 mod section;
 mod state;
+mod stored;
 
 mod package;
 mod records;

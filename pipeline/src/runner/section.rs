@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use antumbra_bundle::{Column, Redaction, SectionContent};
+use antumbra_bundle::SectionContent;
 use antumbra_config::OnSiloError;
 use antumbra_jobs::{FileRecord, SectionEnd, SectionOutcome, SliceCommit};
 use arrow_array::RecordBatch;
 use tokio_util::sync::CancellationToken;
 
 use super::collect::Collector;
+use super::document::{content, defused_note, to_document};
 use super::job::may_retry;
 use super::records;
 use super::state::SectionState;
+use super::stored::{join_list, read_cursor, split_list, write_cursor};
 use crate::encode;
 use crate::plan::Planned;
 use crate::redact::Redactor;
@@ -380,47 +382,6 @@ fn entry_name(plan: &crate::plan::Plan, ordinal: u32, format: antumbra_config::F
     format!("{name}.{}", encode::extension(format))
 }
 
-fn content(planned: &Planned, shape: Option<&Shape>, outcome: &str) -> SectionContent {
-    let mut notes = planned.notes.clone();
-    notes.extend(shape.iter().flat_map(|shape| shape.notes.iter().cloned()));
-    let redactions = planned.redactions.iter().map(|(column, how)| Redaction {
-        column: column.clone(),
-        how: how.as_str().to_owned(),
-        values: 0,
-    });
-    let columns = shape.iter().flat_map(|shape| &shape.columns).map(|column| Column {
-        name: column.name.clone(),
-        data_type: column.kind.data_type().to_string(),
-        declared: column.declared.clone(),
-    });
-    SectionContent {
-        silo: planned.spec.silo.clone(),
-        datapoint: planned.spec.datapoint.clone(),
-        outcome: outcome.to_owned(),
-        reason: None,
-        code: None,
-        rows: 0,
-        query: shape.map(|shape| shape.statement.clone()),
-        ordered_by: shape.map(|shape| shape.ordered_by.clone()).unwrap_or_default(),
-        resumable: shape.is_some_and(|shape| shape.keyed),
-        columns: columns.collect(),
-        redactions: if shape.is_some() { redactions.collect() } else { Vec::new() },
-        notes,
-    }
-}
-
-/// Says that cells of the CSV file are not what the silo holds, letter by letter.
-fn defused_note(cells: u64) -> Option<String> {
-    let (cells, begin, them) = match cells {
-        0 => return None,
-        1 => ("1 cell".to_owned(), "begins", "it"),
-        more => (format!("{more} cells"), "begin", "them"),
-    };
-    Some(format!(
-        "{cells} of the CSV file {begin} with an apostrophe, so that a spreadsheet does not run {them}"
-    ))
-}
-
 fn failure(planned: &Planned, source: SiloError) -> PipelineError {
     let (silo, datapoint) = (planned.spec.silo.clone(), planned.spec.datapoint.clone());
     PipelineError::Section { silo, datapoint, source }
@@ -428,40 +389,6 @@ fn failure(planned: &Planned, source: SiloError) -> PipelineError {
 
 fn provider_failed(skipped: &crate::plan::Skipped) -> SiloError {
     SiloError::Settings { what: skipped.reason.clone() }
-}
-
-fn to_document(content: &SectionContent) -> Result<Vec<u8>, PipelineError> {
-    serde_json::to_vec(content).map_err(|_| PipelineError::Document { what: "section" })
-}
-
-fn write_cursor(cursor: &Cursor) -> Result<Vec<u8>, PipelineError> {
-    serde_json::to_vec(cursor).map_err(|_| PipelineError::Document { what: "cursor" })
-}
-
-fn read_cursor(bytes: &[u8]) -> Result<Cursor, PipelineError> {
-    serde_json::from_slice(bytes).map_err(|_| PipelineError::Document { what: "cursor" })
-}
-
-/// Joins byte strings, each behind its length (u64, little-endian).
-fn join_list(parts: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for part in parts {
-        out.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        out.extend_from_slice(part);
-    }
-    out
-}
-
-fn split_list(mut bytes: &[u8]) -> Result<Vec<Vec<u8>>, PipelineError> {
-    let unreadable = || PipelineError::Document { what: "slice" };
-    let mut parts = Vec::new();
-    while let Some((len, rest)) = bytes.split_first_chunk::<8>() {
-        let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|_| unreadable())?;
-        let (part, rest) = rest.split_at_checked(len).ok_or_else(unreadable)?;
-        parts.push(part.to_vec());
-        bytes = rest;
-    }
-    if bytes.is_empty() { Ok(parts) } else { Err(unreadable()) }
 }
 
 /// How often a section is begun when its shape changes under it.
