@@ -31,25 +31,37 @@ pub(crate) fn check_tables(tables: &Tables, report: &mut Report) {
     }
 }
 
-/// Lists the settings that refer to a secret.
-pub(crate) fn secret_names(root: &SecretRef) -> impl Iterator<Item = &str> {
-    match root {
-        SecretRef::Env(name) => Some(name.as_str()),
-        SecretRef::File(_) | SecretRef::Credential(_) => None,
-    }
-    .into_iter()
+/// Lists the variables that hold a secret.
+pub(crate) fn secret_variables(tables: &Tables) -> impl Iterator<Item = &str> {
+    let urls = tables.silo.iter().filter_map(|silo| silo.url.as_ref());
+    std::iter::once(&tables.keys.root).chain(urls).filter_map(SecretRef::variable)
 }
 
 fn check_listen(tables: &Tables, report: &mut Report) {
-    let address = tables.listen.address;
-    if !tables.listen.insecure_http && !address.ip().to_canonical().is_loopback() {
-        let expected =
-            "a loopback address or listen.insecure_http = true (plain HTTP is readable on its way)";
+    let listen = &tables.listen;
+    let pair =
+        [("listen.tls_certificate", &listen.tls_certificate), ("listen.tls_key", &listen.tls_key)];
+    for ((key, path), (other, missing)) in [(pair[0], pair[1]), (pair[1], pair[0])] {
+        if let Some(path) = path {
+            check_path(path, key, report);
+            let (path, other) = (split(key), split(other));
+            if missing.is_none() && !report.is_faulted(&path) && !report.is_faulted(&other) {
+                let expected = format!("{} beside it", other.join("."));
+                report.misfit(&path, &expected, "nothing");
+            }
+        }
+    }
+    if !listen.serves_tls()
+        && !listen.insecure_http
+        && !listen.address.ip().to_canonical().is_loopback()
+        && !pair.iter().any(|(key, _)| report.is_faulted(&split(key)))
+    {
         report_either(
             "listen.address",
             "listen.insecure_http",
-            expected,
-            &clip(&address.to_string()),
+            "a loopback address, listen.tls_certificate and listen.tls_key, or listen.insecure_http = true \
+             (plain HTTP is readable on its way)",
+            &clip(&listen.address.to_string()),
             report,
         );
     }

@@ -12,26 +12,33 @@ use crate::{
 /// `[data]`: where the daemon keeps what is its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Data {
-    /// The folder of the job store and of the sealed objects. Absolute once loaded.
+    /// The folder of the job store and the sealed objects.
     #[serde(serialize_with = "serialize_path")]
+    #[cfg_attr(test, schemars(extend("x-type" = "path")))]
     pub directory: PathBuf,
+    /// How often what is over is swept away: bundles past their time, data of jobs that failed or were cancelled, download keys,
+    /// and requests whose retention is over.
+    pub sweep_interval: Period,
 }
 
 impl Default for Data {
     fn default() -> Self {
-        Self { directory: PathBuf::from("data") }
+        Self { directory: PathBuf::from("data"), sweep_interval: Period::seconds(5 * MINUTE) }
     }
 }
 
 /// `[keys]`: where the keys are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Keys {
-    /// The key ring: wrapped keys, useless without the root key. Absolute once loaded.
+    /// The key ring: wrapped keys, useless without the root key.
     #[serde(serialize_with = "serialize_path")]
+    #[cfg_attr(test, schemars(extend("x-type" = "path")))]
     pub ring: PathBuf,
-    /// The root key, which unwraps the ring.
+    /// The root key, which unwraps the ring. As variable or flag: `keys.root.file`, `keys.root.env`, `keys.root.credential`.
     pub root: SecretRef,
 }
 
@@ -47,22 +54,32 @@ impl Default for Keys {
 /// `[export]`: what an export holds and how long it lives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Export {
-    /// The formats of a request that names none. At least one, each once.
+    /// The formats of a request that names none; at least one, each once.
     pub formats: Vec<Format>,
-    /// What a failed silo does to the job.
+    /// What a failed silo does to the job; its sections are marked failed either way.
     pub on_silo_error: OnSiloError,
+    /// How often a section is tried in a row, without getting further, when its silo fails in a way that may pass (it cannot be
+    /// reached, it timed out); then `export.on_silo_error` decides.
+    pub silo_attempts: Count,
+    /// The longest first pause between two such tries; it doubles with each, up to 30 seconds, and each pause is shortened at random.
+    pub silo_backoff: Period,
     /// How long a download key opens its file.
     pub download_key_ttl: Period,
-    /// How long a bundle can be downloaded after it is ready. At most `retention`.
+    /// How long a bundle can be downloaded after it is ready; at most `export.retention`. Then its objects are deleted and its key is
+    /// destroyed.
     pub bundle_ttl: Period,
-    /// How long a finished request is kept before its personal data is destroyed.
+    /// How long a finished request is kept before its personal data is destroyed. The audit log stays, with pseudonyms.
     pub retention: Period,
-    /// How many values of one identifier a plan may reach before it is refused.
+    /// How many values of one identifier a plan may reach before it is refused; SQLite takes 32766 values in one statement, a section
+    /// that needs more fails.
     pub max_identifier_values: Count,
-    /// How hard deflate tries.
+    /// How hard deflate tries; 0 stores.
     pub deflate_level: DeflateLevel,
-    /// What happens to text in CSV files that a spreadsheet would run as a formula.
+    /// What happens to a text in a CSV file, or the name of a column there, that begins with `=`, `+`, `-`, `@`, a tab or a carriage
+    /// return, which a spreadsheet would run as a formula: `defuse` puts an apostrophe before it, and the section's notes say how
+    /// often. Numbers are never touched. A job keeps what was set when it was planned.
     pub csv_formulas: CsvFormulas,
 }
 
@@ -71,6 +88,8 @@ impl Default for Export {
         Self {
             formats: vec![Format::Json],
             on_silo_error: OnSiloError::Fail,
+            silo_attempts: Count::of(5),
+            silo_backoff: Period::milliseconds(500),
             download_key_ttl: Period::seconds(24 * HOUR),
             bundle_ttl: Period::seconds(7 * 24 * HOUR),
             retention: Period::seconds(30 * 24 * HOUR),
@@ -84,12 +103,13 @@ impl Default for Export {
 /// `[worker]`: how jobs are worked on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Worker {
-    /// Whether this process works on jobs at all.
+    /// Whether this process works on jobs.
     pub enabled: bool,
     /// How long a job stays with a worker that says nothing.
     pub lease: Period,
-    /// How often a worker says that it is alive. Less than half of `lease`.
+    /// How often a worker says that it is alive; less than half of `worker.lease`.
     pub heartbeat: Period,
     /// How many jobs are worked on at once.
     pub concurrency: Count,
@@ -111,4 +131,5 @@ fn serialize_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_str(&path.to_string_lossy())
 }
 
-const HOUR: u32 = 60 * 60;
+const MINUTE: u32 = 60;
+const HOUR: u32 = 60 * MINUTE;

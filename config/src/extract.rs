@@ -9,8 +9,9 @@ use figment::{
 };
 
 use crate::{
-    path::{Names, is_secret, split},
+    path::{Names, is_secret, reference},
     report::{Removed, Report},
+    secret,
     settings::Tables,
     suggest::nearest,
     value::clip,
@@ -85,10 +86,10 @@ fn describe(error: &Error, path: &[String], tree: &Value) -> String {
                 "path string" => "a path",
                 other => other,
             };
-            let expected = if path == split(SECRET).as_slice() { REFERENCE } else { expected };
+            let expected = if reference(path) == Some(path) { secret::EXPECTED } else { expected };
             let found = match &error.kind {
                 // A text may be the key of the table rather than the value that stands there.
-                Kind::InvalidValue(Actual::Str(text), _) if !is_secret(path) => clip(text),
+                Kind::InvalidValue(Actual::Str(text), _) if !is_secret(path) => quote(text),
                 _ => find(tree, path)
                     .map_or_else(|| "something else".to_owned(), |value| found(value, path)),
             };
@@ -112,7 +113,7 @@ fn found(value: &Value, path: &[String]) -> String {
         return format!("{what} (not shown)");
     }
     match value {
-        Value::String(_, text) => clip(text),
+        Value::String(_, text) => quote(text),
         Value::Bool(_, answer) => answer.to_string(),
         Value::Num(_, number) => number
             .to_i128()
@@ -124,10 +125,15 @@ fn found(value: &Value, path: &[String]) -> String {
     }
 }
 
+/// Quotes a text, but not a URL with a user: there is a password beside it.
+fn quote(text: &str) -> String {
+    let url = text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+    if url { "a URL with a user (not shown)".to_owned() } else { clip(text) }
+}
+
 /// A fault inside a reference is a fault of the reference: what is left of it would make no sense.
 fn whole_secret(path: &[String]) -> Vec<String> {
-    let secret = split(SECRET);
-    if path.starts_with(&secret) { secret } else { path.to_vec() }
+    reference(path).unwrap_or(path).to_vec()
 }
 
 fn find<'a>(tree: &'a Value, path: &[String]) -> Option<&'a Value> {
@@ -164,6 +170,3 @@ fn names(tree: &Value) -> Names {
 }
 
 const MOST: usize = 200;
-const SECRET: &str = "keys.root";
-const REFERENCE: &str =
-    "exactly one of { file = \"…\" }, { env = \"…\" } or { credential = \"…\" }";

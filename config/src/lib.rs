@@ -17,6 +17,7 @@
 //! Architecture invariant: `load.rs` is the only file of the project that reads the process environment.
 
 mod engine;
+mod listen;
 mod secret;
 mod service;
 mod settings;
@@ -32,20 +33,23 @@ mod overrides;
 mod fault;
 mod origin;
 mod path;
+mod reference;
 mod report;
 mod show;
 mod suggest;
 
 pub use engine::{Data, Export, Keys, Worker};
 pub use fault::{Fault, Faults, Retry, Warning};
+pub use listen::Listen;
 pub use load::{Loaded, Sources, load};
 pub use origin::Origin;
+pub use reference::REFERENCE;
 pub use secret::{SecretError, SecretRef, SecretText};
-pub use service::{Gateway, Listen, Log, Organization, Sombra};
+pub use service::{Compliance, Gateway, Log, Organization, Sombra};
 pub use settings::Settings;
 pub use silo::{Datapoint, Silo, SiloKind, Source};
 pub use value::{
-    ByteSize, Count, CsvFormulas, DatapointKind, DatapointName, DeflateLevel, Format,
+    BaseUrl, ByteSize, Count, CsvFormulas, DatapointKind, DatapointName, DeflateLevel, Format,
     IdentifierName, KeyHash, LogFormat, LogLevel, OnSiloError, Period, Redaction, ScopeField,
     SiloName, SiloType, SizeType, TenantName, ValueError,
 };

@@ -14,7 +14,7 @@ use figment::{
 
 use crate::{
     Faults, Origin, Settings, Warning,
-    check::{check_tables, secret_names},
+    check::{check_tables, secret_variables},
     extract::extract,
     file::{self, File},
     origin::Places,
@@ -114,7 +114,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
         return Err(Faults::new(report.faults));
     };
     check_tables(&tables, &mut report);
-    let secrets: Vec<&str> = secret_names(&tables.keys.root).collect();
+    let secrets: Vec<&str> = secret_variables(&tables).collect();
     let strays = overrides.strays.iter().filter(|name| !secrets.contains(&name.as_str()));
     report.warnings.extend(strays.filter_map(|name| stray_warning(name)));
     let silo_tables = std::mem::take(&mut tables.silo);

@@ -21,7 +21,17 @@ pub(crate) fn split(dotted: &str) -> Vec<String> {
 
 /// Says whether what stands at a path may be a secret and must not be quoted.
 pub(crate) fn is_secret(path: &[String]) -> bool {
-    SECRETS.iter().any(|secret| path.starts_with(&split(secret)))
+    reference(path).is_some() || path.starts_with(&split(HASHES))
+}
+
+/// Finds the reference to a secret that stands at a path or above it.
+pub(crate) fn reference(path: &[String]) -> Option<&[String]> {
+    let pattern = REFERENCES.iter().find(|pattern| {
+        path.get(..pattern.len()).is_some_and(|parts| {
+            parts.iter().zip(pattern.iter()).all(|(part, wanted)| *wanted == ANY || part == wanted)
+        })
+    })?;
+    path.get(..pattern.len())
 }
 
 /// Writes a path with dots, silos and datapoints by name where they have one.
@@ -69,12 +79,32 @@ fn written(part: &str) -> String {
     }
 }
 
-/// References to secrets, and hashes in whose place somebody may have put the key.
-const SECRETS: &[&str] = &["keys.root", "gateway.internal_key_hashes"];
+/// References to secrets.
+const REFERENCES: &[&[&str]] = &[&["keys", "root"], &["silo", ANY, "url"]];
+/// An element of a list, whichever.
+const ANY: &str = "*";
+/// Somebody may have put the key in the place of its hash.
+const HASHES: &str = "gateway.internal_key_hashes";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_known_at_any_depth() {
+        for (path, found) in [
+            ("keys.root", Some("keys.root")),
+            ("keys.root.file", Some("keys.root")),
+            ("silo.3.url.env", Some("silo.3.url")),
+            ("silo.3", None),
+            ("silo.3.path", None),
+            ("keys", None),
+        ] {
+            assert_eq!(reference(&split(path)), found.map(split).as_deref(), "{path}");
+        }
+        assert!(is_secret(&split("gateway.internal_key_hashes.0")));
+        assert!(!is_secret(&split("gateway")));
+    }
 
     #[test]
     fn silos_are_called_by_name_where_they_have_one() {

@@ -49,6 +49,21 @@ impl SecretRef {
         }
     }
 
+    /// Makes a relative path relative to `root`.
+    pub(crate) fn resolve_path(&mut self, root: &Path) {
+        if let Self::File(path) = self {
+            *path = root.join(&*path);
+        }
+    }
+
+    /// Names the variable, if the secret is in one.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Env(name) => Some(name),
+            Self::File(_) | Self::Credential(_) => None,
+        }
+    }
+
     fn read(&self, path: &Path) -> Result<SecretText, SecretError> {
         let unreadable = |source| SecretError::Unreadable { reference: self.clone(), source };
         let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -233,7 +248,8 @@ fn find<'a>(environment: &'a [(String, String)], name: &str) -> Option<&'a str> 
 
 const LONGEST: usize = 64 << 10;
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
-const EXPECTED: &str = "exactly one of { file = \"…\" }, { env = \"…\" } or { credential = \"…\" }";
+pub(crate) const EXPECTED: &str =
+    "exactly one of { file = \"…\" }, { env = \"…\" } or { credential = \"…\" }";
 
 #[cfg(test)]
 mod tests {

@@ -1,52 +1,16 @@
-//! Sections about the service: where it listens, who may come in, how it answers and logs.
-
-use std::net::{Ipv4Addr, SocketAddr};
+//! Sections about the service: whose it is, who may come in, how it answers and logs.
 
 use serde::{Deserialize, Serialize};
 
-use crate::value::{ByteSize, Count, KeyHash, LogFormat, LogLevel, Period, SizeType, TenantName};
-
-/// `[listen]`: the HTTP listener and its limits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a table")]
-pub struct Listen {
-    /// Address and port. Port 0 takes any free one.
-    #[serde(with = "address")]
-    pub address: SocketAddr,
-    /// Whether plain HTTP may leave the machine: without it an address that is not loopback is a fault.
-    pub insecure_http: bool,
-    /// How long a client may take to send a request's headers.
-    pub header_timeout: Period,
-    /// The largest request body that is read.
-    pub body_limit: ByteSize,
-    /// How many connections are served at once; further ones wait to be accepted.
-    pub max_connections: Count,
-    /// How long open requests may go on after the daemon was asked to stop.
-    pub drain_timeout: Period,
-    /// How long a request may take to be answered; downloads are only bounded until their first byte. Also how long a client may
-    /// go without taking a byte of an answer.
-    pub request_timeout: Period,
-}
-
-impl Default for Listen {
-    fn default() -> Self {
-        Self {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 5039)),
-            insecure_http: false,
-            header_timeout: Period::seconds(10),
-            body_limit: ByteSize::mebibytes(1),
-            max_connections: Count::of(1024),
-            drain_timeout: Period::seconds(30),
-            request_timeout: Period::seconds(60),
-        }
-    }
-}
+use crate::value::{Count, KeyHash, LogFormat, LogLevel, Period, SizeType, TenantName};
 
 /// `[organization]`: whose gateway this is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Organization {
-    /// The audience (`aud`) of the tokens that are issued. Not empty.
+    /// The audience (`aud`) of issued tokens.
+    #[cfg_attr(test, schemars(extend("x-type" = "text, not blank")))]
     pub uri: String,
     /// The tenant of silos and API keys that name none.
     pub tenant: TenantName,
@@ -64,18 +28,21 @@ impl Default for Organization {
 /// `[gateway]`: who is let into the Sombra routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Gateway {
-    /// The hashes of the gateway keys; any one lets in. With none every Sombra route answers 401.
+    /// Base64 of the SHA-256 of each gateway key's decoded bytes; any one lets in. With none every Sombra route answers 401, and
+    /// loading warns.
     pub internal_key_hashes: Vec<KeyHash>,
 }
 
 /// `[sombra]`: where published Sombra clients disagree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Sombra {
     /// How `size` is written in answers of `download-keys`.
     pub size_type: SizeType,
-    /// Whether `/v1/files` asks for the two authorization headers besides the download key.
+    /// Whether `/v1/files` asks for both authorization headers besides the download key.
     pub files_require_headers: bool,
 }
 
@@ -85,13 +52,43 @@ impl Default for Sombra {
     }
 }
 
+/// `[compliance]`: the routes under `/v1/compliance`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Compliance {
+    /// Whether they are served; if not, each of them answers 404.
+    pub enabled: bool,
+    /// How many jobs of one tenant that were created there may be active at once; one more is answered 429.
+    pub max_active: Count,
+    /// Whether a job that was created there is worked on at once; if not, it waits for its `run` call.
+    pub autostart: bool,
+    /// What `retry-after` says in a 429.
+    pub retry_after: Period,
+    /// Whether they ask for the gateway key (`x-sombra-authorization`) besides the API key.
+    pub requires_gateway_key: bool,
+}
+
+impl Default for Compliance {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            max_active: Count::of(5),
+            autostart: true,
+            retry_after: Period::seconds(60),
+            requires_gateway_key: false,
+        }
+    }
+}
+
 /// `[log]`: what is logged and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Log {
-    /// How lines are written.
+    /// Lines for people, or one JSON object a line.
     pub format: LogFormat,
-    /// From which severity on.
+    /// From which severity on lines are written.
     pub level: LogLevel,
 }
 
@@ -99,28 +96,4 @@ impl Default for Log {
     fn default() -> Self {
         Self { format: LogFormat::Text, level: LogLevel::Info }
     }
-}
-
-/// Reads and writes a socket address, with words for what is expected.
-mod address {
-    use std::net::SocketAddr;
-
-    use serde::{Deserializer, Serializer};
-
-    use crate::value::TextVisitor;
-
-    pub(super) fn serialize<S: Serializer>(
-        address: &SocketAddr,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(address)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<SocketAddr, D::Error> {
-        deserializer.deserialize_str(TextVisitor::new(EXPECTED))
-    }
-
-    const EXPECTED: &str = r#"an IP address and port such as "127.0.0.1:5039""#;
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Data, Export, Gateway, Keys, Listen, Log, Organization, SecretRef, Silo, Sombra, Worker,
+    Compliance, Data, Export, Gateway, Keys, Listen, Log, Organization, Silo, Sombra, Worker,
     silo::SiloTable,
 };
 
@@ -14,7 +14,7 @@ use crate::{
 /// `Settings::default()` is what an empty file gives, before paths are resolved. Holds no secret, only references.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Settings {
-    /// `[listen]`: the HTTP listener and its limits.
+    /// `[listen]`: the listener, its TLS and its limits.
     pub listen: Listen,
     /// `[data]`: where the daemon keeps what is its own.
     pub data: Data,
@@ -26,6 +26,8 @@ pub struct Settings {
     pub gateway: Gateway,
     /// `[sombra]`: where published Sombra clients disagree.
     pub sombra: Sombra,
+    /// `[compliance]`: the routes under `/v1/compliance`.
+    pub compliance: Compliance,
     /// `[export]`: what an export holds and how long it lives.
     pub export: Export,
     /// `[worker]`: how jobs are worked on.
@@ -40,11 +42,10 @@ pub struct Settings {
 impl Settings {
     /// Makes every relative path relative to `root`.
     pub(crate) fn resolve_paths(&mut self, root: &Path) {
+        self.listen.resolve_paths(root);
         self.data.directory = root.join(&self.data.directory);
         self.keys.ring = root.join(&self.keys.ring);
-        if let SecretRef::File(path) = &mut self.keys.root {
-            *path = root.join(&*path);
-        }
+        self.keys.root.resolve_path(root);
         for silo in &mut self.silos {
             silo.resolve_paths(root);
         }
@@ -61,6 +62,7 @@ pub(crate) struct Tables {
     pub(crate) keys: Keys,
     pub(crate) gateway: Gateway,
     pub(crate) sombra: Sombra,
+    pub(crate) compliance: Compliance,
     pub(crate) export: Export,
     pub(crate) worker: Worker,
     pub(crate) log: Log,
@@ -77,6 +79,7 @@ impl Tables {
             keys: self.keys,
             gateway: self.gateway,
             sombra: self.sombra,
+            compliance: self.compliance,
             export: self.export,
             worker: self.worker,
             log: self.log,

@@ -51,7 +51,7 @@ fn unknown_keys_are_named_with_what_was_probably_meant() {
             r#"1: listn: unknown setting, did you mean "listen"?"#,
             r#"3: listen.adress: unknown setting, did you mean "address"?"#,
             "4: listen.port: unknown setting, known here are address, body_limit, drain_timeout, \
-             header_timeout, insecure_http, max_connections, request_timeout",
+             header_timeout, insecure_http, max_connections, public_url, request_timeout, tls_certificate, tls_key",
             r#"6: log.Level: unknown setting, did you mean "level"?"#,
         ]
     );
@@ -113,8 +113,8 @@ fn settings_that_do_not_go_together() {
             "[listen]\naddress = '0.0.0.0:5039'\n[worker]\nlease = '20s'\n[export]\nretention = '1h'\n"
         ),
         [
-            "2: listen.address: expected a loopback address or listen.insecure_http = true \
-             (plain HTTP is readable on its way), found \"0.0.0.0:5039\"",
+            "2: listen.address: expected a loopback address, listen.tls_certificate and listen.tls_key, or \
+             listen.insecure_http = true (plain HTTP is readable on its way), found \"0.0.0.0:5039\"",
             r#"4: worker.heartbeat: expected less than half of worker.lease ("20s"), found "10s""#,
             r#"6: export.bundle_ttl: expected at most export.retention ("1h"), found "7 days""#,
         ]
@@ -141,12 +141,12 @@ fn settings_that_do_not_go_together() {
 fn silos_that_are_incomplete_or_unknown() {
     assert_eq!(
         faults(
-            "[[silo]]\n\n[[silo]]\nname = 'crm'\ntype = 'postgres'\n[[silo]]\nname = 'a.b'\ntype = 'sqlite'\npath = ''\n"
+            "[[silo]]\n\n[[silo]]\nname = 'crm'\ntype = 'mysql'\n[[silo]]\nname = 'a.b'\ntype = 'sqlite'\npath = ''\n"
         ),
         [
             "1: silo[0].name: expected a name, found nothing",
-            r#"1: silo[0].type: expected "sqlite", found nothing"#,
-            r#"5: silo.crm.type: expected "sqlite", found "postgres""#,
+            r#"1: silo[0].type: expected "sqlite" or "postgres", found nothing"#,
+            r#"5: silo.crm.type: expected "sqlite" or "postgres", found "mysql""#,
             r#"7: silo[2].name: expected a name of 1 to 64 letters, digits, `_` or `-`, found "a.b""#,
             r#"9: silo[2].path: expected the path of a database file, found """#,
         ]
@@ -158,6 +158,80 @@ fn silos_that_are_incomplete_or_unknown() {
             "2: silo[0]: expected a table, found 5",
             "3: silo.b.path: expected the path of a database file, found nothing",
         ]
+    );
+}
+
+#[test]
+fn a_silo_has_the_keys_of_its_type_and_no_others() {
+    assert_eq!(
+        faults(
+            "[[silo]]\nname = 'a'\ntype = 'postgres'\npath = 'x'\nbusy_timeout = '1s'\n\
+             [[silo]]\nname = 'b'\ntype = 'sqlite'\npath = 'x'\nurl = { env = 'URL' }\nconnect_timeout = '1s'\n\
+             statement_timeout = '1s'\nlock_timeout = '1s'\n"
+        ),
+        [
+            r#"1: silo.a.url: expected where the URL is, such as { credential = "shop.url" }, found nothing"#,
+            r#"4: silo.a.path: expected `path` only where type = "sqlite", found "postgres""#,
+            r#"5: silo.a.busy_timeout: expected `busy_timeout` only where type = "sqlite", found "postgres""#,
+            r#"10: silo.b.url: expected `url` only where type = "postgres", found "sqlite""#,
+            r#"11: silo.b.connect_timeout: expected `connect_timeout` only where type = "postgres", found "sqlite""#,
+            r#"12: silo.b.statement_timeout: expected `statement_timeout` only where type = "postgres", found "sqlite""#,
+            r#"13: silo.b.lock_timeout: expected `lock_timeout` only where type = "postgres", found "sqlite""#,
+        ]
+    );
+    assert_eq!(
+        faults(
+            "[[silo]]\nname = 'a'\ntype = 'postgres'\nurl = { env = 'URL' }\nstatement_timeout = '25 days'\n\
+             lock_timeout = '999us'\nport = 5432\n"
+        ),
+        [
+            r#"5: silo.a.statement_timeout: expected a length of time from "1ms" to "24 days", found "25 days""#,
+            r#"6: silo.a.lock_timeout: expected a length of time from "1ms" to "24 days", found "999us""#,
+            "7: silo.a.port: unknown setting, known here are busy_timeout, connect_timeout, datapoint, lock_timeout, \
+             name, path, statement_timeout, tenant, type, url",
+        ]
+    );
+}
+
+#[test]
+fn certificate_and_key_belong_together() {
+    assert_eq!(
+        faults("[listen]\naddress = '0.0.0.0:1'\ntls_certificate = 'a.pem'\n"),
+        ["3: listen.tls_certificate: expected listen.tls_key beside it, found nothing"]
+    );
+    assert_eq!(
+        faults("[listen]\ntls_key = 'a.pem'\n"),
+        ["2: listen.tls_key: expected listen.tls_certificate beside it, found nothing"]
+    );
+    assert_eq!(
+        faults("[listen]\naddress = '0.0.0.0:1'\ntls_certificate = ''\ntls_key = 5\n"),
+        [
+            r#"3: listen.tls_certificate: expected a path, found """#,
+            "4: listen.tls_key: expected a path, found 5",
+        ]
+    );
+    let both = "[listen]\naddress = '0.0.0.0:1'\ntls_certificate = 'a.pem'\ntls_key = 'b.pem'\n";
+    let loaded = load_with(both, &[], &[("listen.tls_key", "c.pem")]).unwrap();
+    assert!(loaded.settings.listen.tls_key.unwrap().ends_with("c.pem"));
+    let flag = load_with("", &[("ANTUMBRA_LISTEN__TLS_CERTIFICATE", "a.pem")], &[]).unwrap_err();
+    assert_eq!(
+        lines(&flag),
+        [
+            "ANTUMBRA_LISTEN__TLS_CERTIFICATE: listen.tls_certificate: expected listen.tls_key beside it, found nothing"
+        ]
+    );
+}
+
+#[test]
+fn a_public_url_is_where_links_can_begin() {
+    let expected = "expected an http:// or https:// URL without user, query and fragment such as \"https://privacy.example\"";
+    assert_eq!(
+        faults("[listen]\npublic_url = 'privacy.example'\n"),
+        [format!("2: listen.public_url: {expected}, found \"privacy.example\"")]
+    );
+    assert_eq!(
+        faults("[listen]\npublic_url = 'https://me:hunter2@privacy.example'\n"),
+        [format!("2: listen.public_url: {expected}, found a URL with a user (not shown)")]
     );
 }
 
@@ -342,6 +416,13 @@ fn a_secret_in_the_place_of_its_reference_is_not_echoed() {
     ] {
         let lines = faults(&format!("[keys]\nroot = {root}\n"));
         assert_eq!(lines, [format!("2: keys.root: {not_shown} {found}")]);
+    }
+    for (url, found) in [
+        (format!("'postgres://me:{SECRET}@db/shop'"), "a plain string (not shown)"),
+        (format!("{{ value = 'postgres://me:{SECRET}@db/shop' }}"), "a table (not shown)"),
+    ] {
+        let silo = format!("[[silo]]\nname = 's'\ntype = 'postgres'\nurl = {url}\n");
+        assert_eq!(faults(&silo), [format!("4: silo.s.url: {not_shown} {found}")]);
     }
     let hashes = faults(&format!("[gateway]\ninternal_key_hashes = ['{SECRET}']\n"));
     assert_eq!(

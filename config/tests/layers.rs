@@ -96,7 +96,10 @@ fn relative_paths_start_at_the_settings_file() {
     let silo = "[[silo]]\nname = 's'\ntype = 'sqlite'\npath = 'x/s.db'\n";
     std::fs::write(
         folder.path().join("etc/a.toml"),
-        format!("[data]\ndirectory = '/var/lib/antumbra'\n{silo}"),
+        format!(
+            "[data]\ndirectory = '/var/lib/antumbra'\n[listen]\ntls_certificate = 'tls/a.pem'\ntls_key = '/k.pem'\n{silo}\
+             [[silo]]\nname = 'p'\ntype = 'postgres'\nurl = {{ file = 'p.url' }}\n"
+        ),
     )
     .unwrap();
     let sources = Sources {
@@ -111,8 +114,16 @@ fn relative_paths_start_at_the_settings_file() {
     assert_eq!(settings.data.directory, Path::new("/var/lib/antumbra"));
     assert_eq!(settings.keys.ring, etc.join("ring.json"));
     assert_eq!(settings.keys.root, SecretRef::File(etc.join("keys/root.key")));
-    let antumbra_config::SiloKind::Sqlite { path, .. } = &settings.silos[0].kind;
+    let antumbra_config::SiloKind::Sqlite { path, .. } = &settings.silos[0].kind else {
+        unreachable!("the file says sqlite");
+    };
     assert_eq!(path, &etc.join("x/s.db"));
+    let antumbra_config::SiloKind::Postgres { url, .. } = &settings.silos[1].kind else {
+        unreachable!("the file says postgres");
+    };
+    assert_eq!(*url, SecretRef::File(etc.join("p.url")));
+    assert_eq!(settings.listen.tls_certificate, Some(etc.join("tls/a.pem")));
+    assert_eq!(settings.listen.tls_key, Some(PathBuf::from("/k.pem")));
 
     let bare = load(&Sources { base: folder.path().to_owned(), ..Sources::default() }).unwrap();
     assert_eq!(bare.settings.data.directory, folder.path().join("data"));
@@ -139,10 +150,12 @@ fn identifiers_that_nothing_provides_and_stray_variables_are_warned_of() {
                 [[silo.datapoint]]\nname = 'a'\ntable = 'a'\nprovides = { cid = 'id' }\n\
                 match = { e = 'email', c = 'cid', m = 'member_no' }\n\
                 [[silo]]\nname = 't'\ntype = 'sqlite'\ntenant = 'other'\npath = 'x'\n\
-                [[silo.datapoint]]\nname = 'b'\ntable = 'b'\nmatch = { c = 'cid' }\n";
+                [[silo.datapoint]]\nname = 'b'\ntable = 'b'\nmatch = { c = 'cid' }\n\
+                [[silo]]\nname = 'p'\ntype = 'postgres'\nurl = { env = 'ANTUMBRA_SHOP_URL' }\n";
     let environment = [
         ("ANTUMBRA_ROOT_KEY", "s3cret"),
         ("ANTUMBRA_STRAY", "s3cret"),
+        ("ANTUMBRA_SHOP_URL", "s3cret"),
         ("ANTUMBRA_PORT_5039_TCP_ADDR", "10.0.0.1"),
     ];
     let (_folder, loaded) = load_with(text, &environment, &[]);
@@ -175,6 +188,24 @@ fn shown_settings_are_whole_annotated_and_load_again() {
         "busy_timeout = \"5s\"  # default".to_owned(),
     ] {
         assert!(shown.contains(&line), "{line}\nis missing in\n{shown}");
+    }
+    let (_folder, again) = load_with(&shown, &[], &[]);
+    assert_eq!(again.settings, loaded.settings);
+}
+
+#[test]
+fn a_server_is_shown_by_its_reference_and_loads_again() {
+    let text = std::fs::read_to_string("examples/compliance.toml").unwrap();
+    let (_folder, loaded) = load_with(&text, &[("ANTUMBRA_COMPLIANCE__MAX_ACTIVE", "7")], &[]);
+    let shown = loaded.show();
+    for line in [
+        "url = { credential = \"platform.url\" }  # a.toml:",
+        "connect_timeout = \"10s\"  # default",
+        "max_active = 7  # ANTUMBRA_COMPLIANCE__MAX_ACTIVE",
+        "public_url = \"https://privacy.platform.example\"  # a.toml:",
+        "silo_backoff = \"500ms\"  # a.toml:",
+    ] {
+        assert!(shown.contains(line), "{line}\nis missing in\n{shown}");
     }
     let (_folder, again) = load_with(&shown, &[], &[]);
     assert_eq!(again.settings, loaded.settings);
@@ -236,6 +267,9 @@ fn almost_settings() -> impl Strategy<Value = String> {
         "=",
         "'shop'",
         "'sqlite'",
+        "'postgres'",
+        "url",
+        "env",
         "'30s'",
         "5",
         "-1",

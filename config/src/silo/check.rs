@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Silo, SiloKind, TenantName,
+    Silo, TenantName,
     path::child,
     report::Report,
-    silo::{SiloTable, datapoint::check_datapoint, identifiers::warn_unknown},
-    value::{Period, SiloType},
+    silo::{SiloTable, datapoint::check_datapoint, identifiers::warn_unknown, kind::check_kind},
 };
 
 /// Checks every silo; faults and warnings go to the report. Silos that are not whole are left out of the answer.
@@ -34,7 +33,7 @@ pub(crate) fn check_silos(
 }
 
 fn check_silo(
-    table: SiloTable,
+    mut table: SiloTable,
     tenant: &TenantName,
     path: &[String],
     report: &mut Report,
@@ -42,8 +41,7 @@ fn check_silo(
     let points = child(path, "datapoint");
     let names = table.datapoint.iter().map(|d| d.name.as_ref().map(|name| name.folded())).collect();
     report_duplicates(&points, names, "no other datapoint of the silo", report);
-    let datapoints = table
-        .datapoint
+    let datapoints = std::mem::take(&mut table.datapoint)
         .into_iter()
         .enumerate()
         .filter_map(|(index, datapoint)| {
@@ -51,27 +49,12 @@ fn check_silo(
         })
         .collect();
 
+    let kind = check_kind(&table, path, report);
     let name = report.required(table.name, &child(path, "name"), "a name");
-    let kind = report.required(table.r#type, &child(path, "type"), r#""sqlite""#);
-    let place = match kind {
-        Some(SiloType::Sqlite) => {
-            report.required(table.path, &child(path, "path"), "the path of a database file")
-        }
-        None => table.path,
-    };
-    if place.as_ref().is_some_and(|place| place.as_os_str().is_empty()) {
-        report.misfit(&child(path, "path"), "the path of a database file", "\"\"");
-    }
-    let kind = match kind? {
-        SiloType::Sqlite => SiloKind::Sqlite {
-            path: place?,
-            busy_timeout: table.busy_timeout.unwrap_or(BUSY_TIMEOUT),
-        },
-    };
     Some(Silo {
         name: name?,
         tenant: table.tenant.unwrap_or_else(|| tenant.clone()),
-        kind,
+        kind: kind?,
         datapoints,
     })
 }
@@ -99,5 +82,3 @@ fn report_duplicates(
         }
     }
 }
-
-const BUSY_TIMEOUT: Period = Period::seconds(5);

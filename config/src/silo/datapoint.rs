@@ -17,7 +17,7 @@ pub(crate) fn check_datapoint(
     report: &mut Report,
 ) -> Option<Datapoint> {
     check_columns(&table, path, report);
-    let kind = table.kind.unwrap_or(DatapointKind::Data);
+    let kind = table.kind.unwrap_or_default();
     let name = report.required(table.name.clone(), &child(path, "name"), "a name");
     let source = check_source(&table, path, report);
     if let Some(source) = &source

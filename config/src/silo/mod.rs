@@ -3,6 +3,7 @@
 mod check;
 mod datapoint;
 mod identifiers;
+mod kind;
 mod model;
 mod table;
 mod table_name;

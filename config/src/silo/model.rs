@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::{
+    SecretRef,
     silo::SiloTable,
     value::{
         DatapointKind, DatapointName, IdentifierName, Period, Redaction, ScopeField, SiloName,
@@ -31,6 +32,7 @@ impl Silo {
     pub(crate) fn resolve_paths(&mut self, root: &Path) {
         match &mut self.kind {
             SiloKind::Sqlite { path, .. } => *path = root.join(&*path),
+            SiloKind::Postgres { url, .. } => url.resolve_path(root),
         }
     }
 }
@@ -45,6 +47,17 @@ pub enum SiloKind {
         /// How long to wait for a writer's lock.
         busy_timeout: Period,
     },
+    /// A PostgreSQL server.
+    Postgres {
+        /// Where its URL is: `postgres://user:password@host:port/database?parameters`. Not parsed here: it is a secret.
+        url: SecretRef,
+        /// How long to wait for a connection.
+        connect_timeout: Period,
+        /// How long one statement may take: from a millisecond to 24 days.
+        statement_timeout: Period,
+        /// How long a statement may wait for a lock: from a millisecond to 24 days.
+        lock_timeout: Period,
+    },
 }
 
 impl SiloKind {
@@ -52,6 +65,7 @@ impl SiloKind {
     pub fn silo_type(&self) -> SiloType {
         match self {
             Self::Sqlite { .. } => SiloType::Sqlite,
+            Self::Postgres { .. } => SiloType::Postgres,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Values that are parsed at the door: nothing behind it takes a raw string for a name, a size or a time.
 
+mod base_url;
 mod bytes;
 mod error;
 mod key_hash;
@@ -9,6 +10,7 @@ mod period;
 mod text;
 mod word;
 
+pub use base_url::BaseUrl;
 pub use bytes::ByteSize;
 pub use error::ValueError;
 pub use key_hash::KeyHash;

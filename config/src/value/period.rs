@@ -30,6 +30,12 @@ impl Period {
         Self(Duration::from_secs(count as u64))
     }
 
+    /// Builds a period of so many milliseconds, at least one.
+    pub(crate) const fn milliseconds(count: u32) -> Self {
+        assert!(count > 0, "a period is above zero, and 2^32 ms are 50 days");
+        Self(Duration::from_millis(count as u64))
+    }
+
     /// Returns the standard duration.
     pub fn duration(self) -> Duration {
         self.0

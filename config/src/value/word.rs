@@ -131,8 +131,10 @@ words! {
 
 words! {
     /// Says whether a datapoint holds data about persons.
+    #[derive(Default)]
     pub enum DatapointKind, r#""data" or "configuration""#, exact {
         /// Rows about persons.
+        #[default]
         Data = "data",
         /// Rows about the tenant; left out of exports for one person.
         Configuration = "configuration",
@@ -161,9 +163,11 @@ words! {
 
 words! {
     /// Lists the kinds of silo this build knows.
-    pub enum SiloType, r#""sqlite""#, exact {
+    pub enum SiloType, r#""sqlite" or "postgres""#, exact {
         /// A SQLite database file.
         Sqlite = "sqlite",
+        /// A PostgreSQL server.
+        Postgres = "postgres",
     }
 }
 
