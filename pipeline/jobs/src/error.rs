@@ -19,6 +19,12 @@ pub enum StoreError {
     /// The same subject has an open request of the same kind.
     #[error("an open request for the same subject exists")]
     Duplicate,
+    /// The tenant has as many active jobs as it may have.
+    #[error("the tenant has {limit} active jobs already, the most it may have")]
+    TooManyActive {
+        /// The most it may have.
+        limit: u32,
+    },
     /// The job's state does not allow the move.
     #[error(transparent)]
     IllegalMove(#[from] IllegalMove),
@@ -41,7 +47,7 @@ pub enum StoreError {
     #[error("sealing a field failed")]
     Crypto(#[from] antumbra_crypto::Error),
     /// What a worker wrote does not follow from what is stored: a slice after a gap, an end of a closed section, a
-    /// second plan. The worker has a bug; nothing of the call was stored.
+    /// second plan, forgetting a job that has not ended. The caller has a bug; nothing of the call was stored.
     #[error("{what} out of order")]
     OutOfOrder {
         /// What did not follow.
@@ -79,6 +85,7 @@ impl StoreError {
         match self {
             Self::NotFound { .. } => "not_found",
             Self::Duplicate => "duplicate_request",
+            Self::TooManyActive { .. } => "too_many_active",
             Self::IllegalMove(_) => "illegal_state",
             Self::LeaseLost { .. } => "lease_lost",
             Self::Corrupt { .. } => "store_corrupt",
@@ -105,7 +112,7 @@ impl StoreError {
             | Self::InUse { .. }
             | Self::TooNew { .. } => Retry::Operator,
             Self::Crypto(error) => error.retry(),
-            Self::Database(_) => Retry::Later,
+            Self::TooManyActive { .. } | Self::Database(_) => Retry::Later,
         }
     }
 }

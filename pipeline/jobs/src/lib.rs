@@ -13,6 +13,7 @@ mod state;
 
 mod audit;
 mod delivery;
+mod listing;
 mod request;
 mod section;
 
@@ -29,9 +30,10 @@ pub use delivery::{
 };
 pub use error::{Retry, StoreError};
 pub use ids::{FenceToken, InvalidId, JobId, RequestId, TenantId, WorkerId};
+pub use listing::{ListQuery, Listing};
 pub use request::{
-    Attribute, Created, Failure, Family, Identifier, Job, NewJob, NewRequest, Progress, Region,
-    Request, RequestDetails, ScopeKind,
+    Attribute, Created, Failure, Family, Identifier, Job, NewJob, NewRequest, NextJob, Progress,
+    Region, Request, RequestDetails, ScopeKind,
 };
 pub use section::{
     Commit, Flush, Lease, NewSection, SectionEnd, SectionOutcome, SectionRecord, SectionState,

@@ -1,6 +1,7 @@
 //! What is a request, and what is a job?
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -162,6 +163,8 @@ pub struct NewRequest {
     pub details: RequestDetails,
     /// Whose open request makes this one a duplicate: the core identifier, else the e-mail. `None`: never a duplicate.
     pub subject_key: Option<Identifier>,
+    /// How many active jobs the tenant may have through this contract, this request's included. `None`: any number.
+    pub active_limit: Option<u32>,
     /// Who asked.
     pub actor: Actor,
 }
@@ -173,6 +176,23 @@ pub struct NewJob {
     pub id: JobId,
     /// The job's data key, wrapped by the key ring.
     pub wrapped_key: Vec<u8>,
+    /// It waits until somebody starts it by name: [`lease`](crate::JobStore::lease) passes it over.
+    pub held: bool,
+}
+
+/// A request's next job, with the lease of who asks for it.
+#[derive(Debug, Clone)]
+pub struct NextJob {
+    /// The job. It is leased at once, so whether it is held says nothing.
+    pub job: NewJob,
+    /// How many active jobs of requests of the same family the tenant may have, this one included.
+    pub active_limit: Option<u32>,
+    /// Who asked.
+    pub actor: Actor,
+    /// Who works on it.
+    pub worker: WorkerId,
+    /// How long the lease lives.
+    pub ttl: Duration,
 }
 
 /// What recording a request answers.
@@ -270,6 +290,8 @@ pub struct Job {
     pub attempt: u32,
     /// Where it stands.
     pub state: JobState,
+    /// It waits until somebody starts it by name.
+    pub held: bool,
     /// The fence of its latest lease; 0 before the first. More than 1 means that it was resumed.
     pub fence: FenceToken,
     /// The wrapped data key; `None` once it was destroyed.

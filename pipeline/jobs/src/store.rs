@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::{
-    ApiKey, ApiKeyId, AuditEntry, AuditEvent, Commit, Created, Download, FileRecord, Grant,
-    GrantId, Job, JobId, JobState, Lease, NewApiKey, NewGrant, NewJob, NewRequest, NewSection,
-    Progress, Published, Request, RequestId, SectionRecord, SegmentRecord, SliceRecord, StoreError,
-    TenantId, WorkerId,
+    Actor, ApiKey, ApiKeyId, AuditEntry, AuditEvent, Commit, Created, Download, FileRecord, Grant,
+    GrantId, Job, JobId, JobState, Lease, ListQuery, Listing, NewApiKey, NewGrant, NewJob,
+    NewRequest, NewSection, NextJob, Progress, Published, Request, RequestId, SectionRecord,
+    SegmentRecord, SliceRecord, StoreError, TenantId, WorkerId,
 };
 
 /// A job store.
@@ -24,9 +25,23 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// Records a request and its first job.
     ///
     /// # Errors
-    /// [`StoreError::Duplicate`] when `subject_key` has a request of the same tenant and action whose job is active.
+    /// [`StoreError::Duplicate`] when `subject_key` has a request of the same tenant and action whose job is active;
+    /// [`StoreError::TooManyActive`] when the tenant has `active_limit` active jobs of requests of the same family.
     async fn create_request(&self, request: NewRequest, job: NewJob)
     -> Result<Created, StoreError>;
+
+    /// Records the next job of a tenant's request whose bundle can no longer be read although its time is not over, and leases
+    /// it to the caller. The job before it moves to EXPIRED and its grants are revoked.
+    ///
+    /// # Errors
+    /// [`StoreError::IllegalMove`] unless the latest job is READY or DELIVERED and its time is not over;
+    /// [`StoreError::TooManyActive`] as for [`create_request`](Self::create_request).
+    async fn create_job(
+        &self,
+        tenant: &TenantId,
+        request: RequestId,
+        next: NextJob,
+    ) -> Result<Lease, StoreError>;
 
     /// Returns a tenant's request.
     async fn request(&self, tenant: &TenantId, id: RequestId) -> Result<Request, StoreError>;
@@ -34,14 +49,42 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// Returns the latest job of a tenant's request.
     async fn latest_job(&self, tenant: &TenantId, request: RequestId) -> Result<Job, StoreError>;
 
+    /// Returns a page of a tenant's requests, the newest first. Bundles whose time is over are expired before it is made.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when `after` is no request of the tenant.
+    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<Listing, StoreError>;
+
+    /// Moves the latest job of a tenant's request to CANCELLED, ends its lease and deletes its slices, segments and file
+    /// records. The worker that held it gets [`StoreError::LeaseLost`] from its next call.
+    ///
+    /// # Errors
+    /// [`StoreError::IllegalMove`] unless the job is active.
+    async fn cancel(
+        &self,
+        tenant: &TenantId,
+        request: RequestId,
+        actor: &Actor,
+    ) -> Result<Job, StoreError>;
+
     /// Returns a job by id, whoever asks: for workers and download grants.
     async fn job(&self, id: JobId) -> Result<Job, StoreError>;
 
     /// Returns a job's request, whoever asks: for workers.
     async fn request_of(&self, job: JobId) -> Result<Request, StoreError>;
 
-    /// Leases the oldest active job that nobody holds, if there is one; jobs with eight leases or more come last.
+    /// Leases the oldest active job that nobody holds, if there is one; jobs with eight leases or more come last. A job
+    /// that was recorded as held is passed over until [`lease_job`](Self::lease_job) took it once.
     async fn lease(&self, worker: &WorkerId, ttl: Duration) -> Result<Option<Lease>, StoreError>;
+
+    /// Leases this job if it is REQUESTED and nobody holds it; it is no longer held back afterwards. Of two callers one
+    /// gets it.
+    async fn lease_job(
+        &self,
+        job: JobId,
+        worker: &WorkerId,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, StoreError>;
 
     /// Prolongs a lease and notes progress.
     async fn heartbeat(&self, lease: &Lease, ttl: Duration) -> Result<Lease, StoreError>;
@@ -114,14 +157,45 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// Returns a grant.
     async fn grant(&self, id: GrantId) -> Result<Grant, StoreError>;
 
+    /// Revokes the grants of a job that still live, and returns how many they were.
+    async fn revoke_grants(&self, job: JobId, actor: &Actor) -> Result<u64, StoreError>;
+
     /// Records a download; the first complete one of a READY job moves it to DELIVERED.
     async fn record_download(&self, download: Download) -> Result<(), StoreError>;
 
-    /// Moves a READY or DELIVERED job past its time to EXPIRED; returns the state it has now.
+    /// Moves a READY or DELIVERED job past its time to EXPIRED and revokes its grants; returns the state it has now.
     async fn expire_if_due(&self, job: JobId) -> Result<JobState, StoreError>;
+
+    /// Does the same to every job past its time, the longest past first, at most `limit`; returns which they were.
+    async fn expire_due(&self, limit: u32) -> Result<Vec<JobId>, StoreError>;
+
+    /// Returns EXPIRED, FAILED and CANCELLED jobs that are not forgotten yet, the longest ended first, at most `limit`.
+    async fn forgettable(&self, limit: u32) -> Result<Vec<Job>, StoreError>;
+
+    /// Destroys the wrapped key of a job that ended and deletes its plan, its slices, segments and files, what its sections
+    /// and its manifest said, and the names of its objects: to be called when no object is left. Timeline, failure, counts
+    /// and audit entries stay. The key's bytes leave the store's files as soon as nobody reads them. Doing it again changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::OutOfOrder`] for a job that is active, READY or DELIVERED.
+    async fn forget_job(&self, job: JobId) -> Result<(), StoreError>;
+
+    /// Deletes grants whose time has been over for 24 hours, the longest over first, at most `limit`; returns how many. A
+    /// revoked grant stays as long, so that its key is told apart from a forged one. One audit entry for each tenant.
+    async fn forget_grants(&self, limit: u32) -> Result<u64, StoreError>;
+
+    /// Empties what is personal of requests whose latest job ended before that time and whose jobs are all forgotten, the
+    /// longest ended first, at most `limit`; returns how many. Their status is ARCHIVED afterwards; timeline and audit
+    /// entries stay.
+    async fn forget_requests(&self, ended_before: Timestamp, limit: u32)
+    -> Result<u64, StoreError>;
 
     /// Records an API key.
     async fn create_api_key(&self, key: NewApiKey) -> Result<ApiKey, StoreError>;
+
+    /// Returns the API keys of a tenant, or of all tenants, revoked and expired ones too; the oldest first.
+    async fn api_keys(&self, tenant: Option<&TenantId>) -> Result<Vec<ApiKey>, StoreError>;
 
     /// Finds a usable API key by its hash: neither revoked nor expired.
     async fn find_api_key(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError>;

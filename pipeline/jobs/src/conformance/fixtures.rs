@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use crate::{
     Actor, ApiKeyId, AuditEntry, Commit, Family, FileRecord, Flush, Identifier, Job, JobId,
-    JobStore, Lease, NewJob, NewRequest, NewSection, Progress, Published, Region, RequestDetails,
-    RequestId, ScopeKind, SectionEnd, SectionOutcome, SectionRecord, SegmentRecord, SliceCommit,
-    SliceRecord, TenantId, WorkerId,
+    JobStore, Lease, NewJob, NewRequest, NewSection, NextJob, Progress, Published, Region,
+    RequestDetails, RequestId, ScopeKind, SectionEnd, SectionOutcome, SectionRecord, SegmentRecord,
+    SliceCommit, SliceRecord, TenantId, WorkerId,
 };
 
 /// How long leases live in the checks.
@@ -35,7 +35,12 @@ pub(super) fn caller() -> Actor {
 }
 
 pub(super) fn new_job() -> NewJob {
-    NewJob { id: JobId::generate(), wrapped_key: vec![1, 2, 3] }
+    NewJob { id: JobId::generate(), wrapped_key: vec![1, 2, 3], held: false }
+}
+
+pub(super) fn next_job() -> NextJob {
+    let worker = WorkerId::generate();
+    NextJob { job: new_job(), active_limit: None, actor: caller(), worker, ttl: TTL }
 }
 
 pub(super) fn new_request(tenant_name: &str, email: &str) -> NewRequest {
@@ -62,6 +67,7 @@ pub(super) fn new_request(tenant_name: &str, email: &str) -> NewRequest {
             ..RequestDetails::default()
         },
         subject_key: Some(key),
+        active_limit: None,
         actor: caller(),
     }
 }
@@ -70,6 +76,16 @@ pub(super) fn new_request(tenant_name: &str, email: &str) -> NewRequest {
 pub(super) async fn start(store: &dyn JobStore, email: &str) -> Started {
     let created = store
         .create_request(new_request("acme", email), new_job())
+        .await
+        .expect("a new subject's request is recorded");
+    Started { tenant: tenant("acme"), request: created.request.id, job: created.job.id }
+}
+
+/// As [`start`], to be started by name.
+pub(super) async fn start_held(store: &dyn JobStore, email: &str) -> Started {
+    let job = NewJob { held: true, ..new_job() };
+    let created = store
+        .create_request(new_request("acme", email), job)
         .await
         .expect("a new subject's request is recorded");
     Started { tenant: tenant("acme"), request: created.request.id, job: created.job.id }

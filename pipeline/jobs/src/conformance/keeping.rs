@@ -38,6 +38,28 @@ pub async fn api_keys_work_until_they_end(store: &dyn JobStore, clock: &TestCloc
     assert_eq!(actions(store).await, ["api_key.created", "api_key.created", "api_key.revoked"]);
 }
 
+/// Lists of keys show revoked and expired ones too, the oldest first, and of one tenant nobody else's.
+pub async fn api_keys_are_listed(store: &dyn JobStore, clock: &TestClock) {
+    let mut made = Vec::new();
+    for (hash, owner) in [(1, "globex"), (2, "acme"), (3, "acme")] {
+        let key = NewApiKey {
+            tenant: tenant(owner),
+            name: format!("key {hash}"),
+            scopes: vec![Scope::AuditRead],
+            hash: [hash; 32],
+            prefix: "ant_abcd".to_owned(),
+            expires_at: Some(clock.now()),
+        };
+        made.push(store.create_api_key(key).await.expect("made"));
+        clock.advance(SignedDuration::from_secs(1));
+    }
+    store.revoke_api_key(made[2].id).await.expect("known");
+    made[2].revoked_at = Some(clock.now());
+    assert_eq!(store.api_keys(None).await.expect("readable"), made);
+    assert_eq!(store.api_keys(Some(&tenant("acme"))).await.expect("readable"), made[1..]);
+    assert_eq!(store.api_keys(Some(&tenant("initech"))).await.expect("readable"), []);
+}
+
 /// Entries are numbered without gaps, name the request, and its subject by one pseudonym.
 pub async fn every_change_is_audited(store: &dyn JobStore, clock: &TestClock) {
     let (started, lease) = ready(store, clock.now(), "ada@example.com").await;

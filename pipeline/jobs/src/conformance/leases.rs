@@ -119,7 +119,13 @@ async fn take_over_and_try(
     store.fail(&taken, "test", "").await.expect("the holder still can");
 }
 
-async fn try_everything(store: &dyn JobStore, clock: &TestClock, job: crate::JobId, stale: &Lease) {
+/// Tries every write with a lease that is worth nothing.
+pub(super) async fn try_everything(
+    store: &dyn JobStore,
+    clock: &TestClock,
+    job: crate::JobId,
+    stale: &Lease,
+) {
     let before = Snapshot::of(store, job).await;
     let commit = Commit { slices: vec![slice(0, 0)], ends: vec![done(0, 3)], ..Commit::default() };
     let tries = [

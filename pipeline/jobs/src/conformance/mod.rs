@@ -16,11 +16,19 @@ mod fixtures;
 
 mod lifecycle;
 
+mod starting;
+
 mod leases;
+
+mod cancelling;
 
 mod collecting;
 
 mod delivering;
+
+mod listing;
+
+mod forgetting;
 
 mod keeping;
 
@@ -28,6 +36,9 @@ mod model;
 
 mod every;
 
+pub use cancelling::{
+    a_cancel_races_one_winner, a_cancelled_job_ends_at_once, only_active_jobs_are_cancelled,
+};
 pub use collecting::{
     a_bad_slice_undoes_its_whole_commit, a_failed_section_keeps_nothing_but_its_outcome,
     a_restarted_section_begins_again, sections_refuse_what_does_not_follow,
@@ -38,7 +49,12 @@ pub use delivering::{
     grants_live_until_their_time, only_a_complete_download_delivers,
     publishing_wants_a_packaging_job, what_was_published_is_read_back_exactly,
 };
-pub use keeping::{api_keys_work_until_they_end, every_change_is_audited};
+pub use forgetting::{
+    a_forgotten_job_keeps_its_story_only, everything_due_expires,
+    grants_are_forgotten_a_day_after_their_end, grants_are_revoked_together,
+    only_ended_jobs_are_forgotten, requests_are_forgotten_after_their_jobs,
+};
+pub use keeping::{api_keys_are_listed, api_keys_work_until_they_end, every_change_is_audited};
 pub use leases::{
     a_job_has_one_worker, a_stale_worker_changes_nothing, leases_end_with_the_clock,
     oldest_jobs_come_first, released_jobs_go_on_at_once,
@@ -48,4 +64,14 @@ pub use lifecycle::{
     a_request_is_read_back_exactly, a_second_open_request_is_a_duplicate,
     illegal_moves_change_nothing, tenants_do_not_see_each_other, unknown_ids_are_not_found,
 };
+pub use listing::{
+    lists_are_read_page_by_page, lists_count_latest_jobs, lists_expire_what_is_due,
+    lists_show_one_tenant,
+};
 pub use model::follows_the_model;
+pub use starting::{
+    a_held_job_waits_for_its_start, a_tenant_has_no_more_active_jobs_than_its_limit,
+    jobs_made_again_are_limited_too, lost_bundles_are_made_again,
+    only_a_free_requested_job_is_started, only_a_published_job_is_followed_by_another,
+    racing_requests_respect_the_limit, two_starts_have_one_winner,
+};

@@ -1,16 +1,18 @@
-//! Two workers, one store, any order of calls: the store against a model of forty lines.
+//! Two workers, one store, any order of calls: the store against a small model.
 //!
 //! Each byte of a script is one step: a worker (its lowest bit) tries something with the last lease it got, which may be long
-//! stale, or time passes, or a request arrives. The model keeps for each job its state, who may write, until when, and how
-//! many slices there are. A failure is a call that answers otherwise than the model says, or a job that afterwards differs
+//! stale, or time passes, or a request arrives, or somebody starts a job by name or cancels one. The model keeps for each job
+//! its state, whether it is held, who may write, until when, and how many slices there are. A failure is a call that answers otherwise than the model says, or a job that afterwards differs
 //! from it. Not covered: calls that truly overlap; a store serialises them, so an order of single calls stands for each.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::fixtures::{TTL, caller, done, published, sections, slice, start};
+use super::fixtures::{
+    Started, TTL, caller, done, published, sections, slice, start, start_held, tenant,
+};
 use crate::{
     Clock as _, Commit, Download, FenceToken, GRANT_BUNDLE, JobId, JobState, JobStore, Lease,
-    Progress, StoreError, TestClock, WorkerId,
+    Progress, RequestId, StoreError, TestClock, WorkerId,
 };
 
 /// Plays a script and panics where the store leaves the model.
@@ -20,11 +22,34 @@ pub async fn follows_the_model(store: &dyn JobStore, clock: &TestClock, script: 
     let mut jobs: Vec<Model> = Vec::new();
     for (number, byte) in script.iter().enumerate() {
         let who = usize::from(byte & 1);
-        match (byte >> 1) % 14 {
+        match (byte >> 1) % 17 {
             0 => {
                 clock.advance(SignedDuration::from_secs(1));
                 let email = format!("person{number}@example.com");
-                jobs.push(Model::new(start(store, &email).await.job));
+                jobs.push(Model::new(&start(store, &email).await));
+            }
+            START_HELD => {
+                clock.advance(SignedDuration::from_secs(1));
+                let job = start_held(store, &format!("person{number}@example.com")).await;
+                jobs.push(Model { held: true, ..Model::new(&job) });
+            }
+            LEASE_JOB => {
+                let Some(job) = pick(&mut jobs, number) else { continue };
+                let got = store.lease_job(job.id, &workers[who], TTL).await.expect("leasing works");
+                let free = job.state == JobState::Requested && job.is_unleased(clock.now());
+                assert_eq!(got.is_some(), free, "step {number}");
+                if let Some(lease) = got {
+                    job.take(who, &lease);
+                    leases[who] = Some(lease);
+                }
+            }
+            CANCEL => {
+                let Some(job) = pick(&mut jobs, number) else { continue };
+                let cancelled = store.cancel(&tenant("acme"), job.request, &caller()).await;
+                assert_eq!(cancelled.is_ok(), job.is_working(), "step {number}: {cancelled:?}");
+                if cancelled.is_ok() {
+                    job.state = JobState::Cancelled;
+                }
             }
             1 => clock.advance(SignedDuration::from_secs(11)),
             2 | 3 => {
@@ -32,10 +57,7 @@ pub async fn follows_the_model(store: &dyn JobStore, clock: &TestClock, script: 
                 let free = jobs.iter_mut().find(|job| job.is_free(clock.now()));
                 assert_eq!(got.as_ref().map(|lease| lease.job), free.as_ref().map(|job| job.id));
                 if let (Some(lease), Some(job)) = (got, free) {
-                    job.fence += 1;
-                    job.holder = Some((who, job.fence));
-                    job.until = lease.until;
-                    assert_eq!(lease.fence, FenceToken(job.fence));
+                    job.take(who, &lease);
                     leases[who] = Some(lease);
                 }
             }
@@ -56,8 +78,10 @@ pub async fn follows_the_model(store: &dyn JobStore, clock: &TestClock, script: 
         for job in &jobs {
             let stored = store.job(job.id).await.expect("the job exists");
             assert_eq!((stored.state, stored.fence), (job.state, FenceToken(job.fence)));
+            assert_eq!(stored.held, job.held, "step {number}");
             let slices = store.slices(job.id, 0).await.expect("readable").len();
-            let expected = if job.state == JobState::Failed { 0 } else { job.slices };
+            let deleted = matches!(job.state, JobState::Failed | JobState::Cancelled);
+            let expected = if deleted { 0 } else { job.slices };
             assert_eq!(u32::try_from(slices), Ok(expected), "step {number}");
         }
     }
@@ -65,7 +89,9 @@ pub async fn follows_the_model(store: &dyn JobStore, clock: &TestClock, script: 
 
 /// What the model remembers of a job.
 struct Model {
+    request: RequestId,
     id: JobId,
+    held: bool,
     state: JobState,
     fence: u64,
     holder: Option<(usize, u64)>,
@@ -82,9 +108,11 @@ enum Answer {
 }
 
 impl Model {
-    fn new(id: JobId) -> Self {
+    fn new(started: &Started) -> Self {
         Self {
-            id,
+            request: started.request,
+            id: started.job,
+            held: false,
             state: JobState::Requested,
             fence: 0,
             holder: None,
@@ -99,7 +127,19 @@ impl Model {
     }
 
     fn is_free(&self, now: Timestamp) -> bool {
-        self.is_working() && (self.holder.is_none() || self.until <= now)
+        self.is_working() && !self.held && self.is_unleased(now)
+    }
+
+    fn is_unleased(&self, now: Timestamp) -> bool {
+        self.holder.is_none() || self.until <= now
+    }
+
+    fn take(&mut self, who: usize, lease: &Lease) {
+        self.fence += 1;
+        self.held = false;
+        self.holder = Some((who, self.fence));
+        self.until = lease.until;
+        assert_eq!(lease.fence, FenceToken(self.fence));
     }
 
     fn expect(&self, what: u8, holder: (usize, u64)) -> Answer {
@@ -166,6 +206,11 @@ async fn attempt(
     }
 }
 
+fn pick(jobs: &mut [Model], number: usize) -> Option<&mut Model> {
+    let count = jobs.len().max(1);
+    jobs.get_mut(number % count)
+}
+
 fn answer(result: &Result<(), StoreError>) -> Answer {
     match result {
         Ok(()) => Answer::Done,
@@ -184,3 +229,6 @@ const FAIL: u8 = 10;
 const RELEASE: u8 = 11;
 const RESTART: u8 = 12;
 const DOWNLOAD: u8 = 13;
+const START_HELD: u8 = 14;
+const LEASE_JOB: u8 = 15;
+const CANCEL: u8 = 16;

@@ -33,6 +33,15 @@ pub(super) fn create(work: &Work<'_>, new: &NewApiKey) -> Result<ApiKey, StoreEr
         .ok_or(StoreError::NotFound { what: "API key" })
 }
 
+/// Returns the keys of a tenant, or of all, the oldest first.
+pub(super) fn all(work: &Work<'_>, tenant: Option<&TenantId>) -> Result<Vec<ApiKey>, StoreError> {
+    work.all(
+        "SELECT * FROM api_keys WHERE ?1 IS NULL OR tenant = ?1 ORDER BY created_at, id",
+        params![tenant],
+        rows::api_key,
+    )
+}
+
 /// Finds a usable key by its hash.
 ///
 /// The lookup's time depends on the hash only, which tells a caller nothing about any key's text.

@@ -37,6 +37,15 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Moves every page of the write-ahead log to the store and cuts the log to nothing; says whether nobody was in the way.
+pub(super) fn empty_log(connection: &Connection) -> Result<bool, StoreError> {
+    connection.busy_timeout(PATIENCE)?;
+    let busy = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>("busy"));
+    connection.busy_timeout(BUSY)?;
+    Ok(!busy?)
+}
+
 fn open(path: &Path) -> Result<Connection, StoreError> {
     // Each connection has a mutex of ours around it, so SQLite needs none.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -82,6 +91,9 @@ fn failed(error: std::io::Error) -> StoreError {
 
 /// How long a statement waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// How long emptying the log waits for readers; nobody can write meanwhile.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// More than there are statements, so that each is parsed once for a connection.
 const STATEMENTS: usize = 128;

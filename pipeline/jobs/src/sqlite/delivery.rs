@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::params;
 
-use super::audit;
 use super::moves::Head;
 use super::values::Micros;
 use super::work::Work;
-use crate::{Actor, AuditEvent, Download, JobId, JobState, Move, StoreError};
+use super::{audit, grants};
+use crate::{Actor, AuditEvent, Download, JobId, JobState, Move, StoreError, TenantId};
 
 /// Records a download. The first complete one of a READY job delivers it.
 pub(super) fn record(work: &Work<'_>, download: Download) -> Result<(), StoreError> {
@@ -53,10 +53,48 @@ pub(super) fn due(work: &Work<'_>, job: JobId) -> Result<(JobState, bool), Store
 /// Expires a job that is [`due`], and returns the state it has now.
 pub(super) fn expire(work: &Work<'_>, job: JobId) -> Result<JobState, StoreError> {
     match due(work, job)? {
-        (_, true) => {
-            let head = Head::find(work, job)?;
-            head.advance(work, Move::Expire, &Actor::System, "expired", BTreeMap::new())
-        }
+        (_, true) => end(work, &Head::find(work, job)?, &Actor::System, "expired"),
         (state, false) => Ok(state),
     }
 }
+
+/// Expires the jobs that are past their time for longest, of one tenant or of all.
+pub(super) fn expire_due(
+    work: &Work<'_>,
+    tenant: Option<&TenantId>,
+    limit: u32,
+) -> Result<Vec<JobId>, StoreError> {
+    let due: Vec<JobId> =
+        work.all(DUE, params![Micros(work.now), tenant, limit], |row| Ok(row.get(0)?))?;
+    for &job in &due {
+        end(work, &Head::find(work, job)?, &Actor::System, "expired")?;
+    }
+    Ok(due)
+}
+
+/// Says whether a tenant has a job that is [`due`].
+pub(super) fn any_due(work: &Work<'_>, tenant: &TenantId) -> Result<bool, StoreError> {
+    let found = work.first(ANY_DUE, params![Micros(work.now), tenant], |_| Ok(()))?;
+    Ok(found.is_some())
+}
+
+/// Moves a job to EXPIRED and revokes its grants.
+pub(super) fn end(
+    work: &Work<'_>,
+    head: &Head,
+    actor: &Actor,
+    notes: &str,
+) -> Result<JobState, StoreError> {
+    let revoked = grants::end(work, head.id)?;
+    let facts = BTreeMap::from([("grants_revoked", revoked.to_string())]);
+    head.advance(work, Move::Expire, actor, notes, facts)
+}
+
+/// Any bundle of a tenant that is past its time.
+pub(super) const ANY_DUE: &str = "SELECT 1 FROM jobs
+     WHERE state IN ('READY', 'DELIVERED') AND due_at <= ?1 AND tenant = ?2 LIMIT 1";
+
+/// Bundles that are past their time.
+pub(super) const DUE: &str = "SELECT id FROM jobs
+     WHERE state IN ('READY', 'DELIVERED') AND due_at <= ?1 AND (?2 IS NULL OR tenant = ?2)
+     ORDER BY due_at, id LIMIT ?3";

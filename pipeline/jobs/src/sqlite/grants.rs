@@ -9,7 +9,7 @@ use super::moves::Head;
 use super::values::Micros;
 use super::work::Work;
 use super::{audit, rows};
-use crate::{AuditEvent, Grant, GrantId, NewGrant, StoreError};
+use crate::{Actor, AuditEvent, Grant, GrantId, JobId, NewGrant, StoreError, TenantId};
 
 /// Finds or makes one grant for each file, in the order asked.
 pub(super) fn issue(work: &Work<'_>, asked: NewGrant) -> Result<Vec<Grant>, StoreError> {
@@ -43,6 +43,62 @@ pub(super) fn issue(work: &Work<'_>, asked: NewGrant) -> Result<Vec<Grant>, Stor
 pub(super) fn find(work: &Work<'_>, id: GrantId) -> Result<Grant, StoreError> {
     work.first("SELECT * FROM grants WHERE id = ?1", params![id], rows::grant)?
         .ok_or(StoreError::NotFound { what: "grant" })
+}
+
+/// Revokes the grants of a job that still live, with one audit entry if there were any.
+pub(super) fn revoke(work: &Work<'_>, job: JobId, actor: &Actor) -> Result<u64, StoreError> {
+    let head = Head::find(work, job)?;
+    let revoked = end(work, job)?;
+    if revoked > 0 {
+        audit::append(
+            work,
+            &AuditEvent {
+                action: "download_keys.revoked",
+                actor: actor.clone(),
+                tenant: head.tenant,
+                request: Some(head.request),
+                job: Some(job),
+                facts: BTreeMap::from([("count", revoked.to_string())]),
+            },
+        )?;
+    }
+    Ok(revoked)
+}
+
+/// Revokes the grants of a job that still live, for a caller that audits it.
+pub(super) fn end(work: &Work<'_>, job: JobId) -> Result<u64, StoreError> {
+    let revoked = work.execute(
+        "UPDATE grants SET revoked_at = ?2
+         WHERE job = ?1 AND expires_at > ?2 AND revoked_at IS NULL",
+        params![job, Micros(work.now)],
+    )?;
+    Ok(u64::try_from(revoked).unwrap_or(u64::MAX))
+}
+
+/// Deletes grants whose time was over at `ended_by`, with one audit entry for each tenant.
+pub(super) fn forget(work: &Work<'_>, ended_by: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    let over: Vec<(GrantId, TenantId)> =
+        work.all(ENDED, params![Micros(ended_by), limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut deleted: BTreeMap<TenantId, u64> = BTreeMap::new();
+    for (id, tenant) in over {
+        work.execute("DELETE FROM grants WHERE id = ?1", params![id])?;
+        *deleted.entry(tenant).or_default() += 1;
+    }
+    let total = deleted.values().sum();
+    for (tenant, count) in deleted {
+        audit::append(
+            work,
+            &AuditEvent {
+                action: "download_keys.forgotten",
+                actor: Actor::System,
+                tenant,
+                request: None,
+                job: None,
+                facts: BTreeMap::from([("count", count.to_string())]),
+            },
+        )?;
+    }
+    Ok(total)
 }
 
 fn usable(work: &Work<'_>, asked: &NewGrant, file: &str) -> Result<Option<Grant>, StoreError> {
@@ -86,3 +142,7 @@ fn insert(work: &Work<'_>, asked: &NewGrant, file: &str) -> Result<Grant, StoreE
 fn whole_second(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
+
+/// Grants whose time is over.
+pub(super) const ENDED: &str =
+    "SELECT id, tenant FROM grants WHERE expires_at <= ?1 ORDER BY expires_at, id LIMIT ?2";

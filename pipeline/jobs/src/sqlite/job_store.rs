@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    SqliteStore, api_keys, audit, commit, delivery, grants, leases, plan, publish, requests, rows,
-    segments,
+    SqliteStore, api_keys, audit, commit, delivery, forget, grants, leases, listing, plan, publish,
+    requests, rows, segments,
 };
 use crate::{
-    ApiKey, ApiKeyId, AuditEntry, AuditEvent, Commit, Created, Download, FileRecord, Grant,
-    GrantId, Job, JobId, JobState, JobStore, Lease, NewApiKey, NewGrant, NewJob, NewRequest,
-    NewSection, Progress, Published, Request, RequestId, SectionRecord, SegmentRecord, SliceRecord,
-    StoreError, TenantId, WorkerId,
+    Actor, ApiKey, ApiKeyId, AuditEntry, AuditEvent, Commit, Created, Download, FileRecord, Grant,
+    GrantId, Job, JobId, JobState, JobStore, Lease, ListQuery, Listing, NewApiKey, NewGrant,
+    NewJob, NewRequest, NewSection, NextJob, Progress, Published, Request, RequestId,
+    SectionRecord, SegmentRecord, SliceRecord, StoreError, TenantId, WorkerId,
 };
 
 #[async_trait]
@@ -25,6 +26,16 @@ impl JobStore for SqliteStore {
         self.write(move |work| requests::create(work, request, &job)).await
     }
 
+    async fn create_job(
+        &self,
+        tenant: &TenantId,
+        request: RequestId,
+        next: NextJob,
+    ) -> Result<Lease, StoreError> {
+        let tenant = tenant.clone();
+        self.write(move |work| requests::create_job(work, &tenant, request, &next)).await
+    }
+
     async fn request(&self, tenant: &TenantId, id: RequestId) -> Result<Request, StoreError> {
         let tenant = tenant.clone();
         self.read(move |work| requests::find(work, &tenant, id)).await
@@ -33,6 +44,28 @@ impl JobStore for SqliteStore {
     async fn latest_job(&self, tenant: &TenantId, request: RequestId) -> Result<Job, StoreError> {
         let tenant = tenant.clone();
         self.read(move |work| requests::latest_job(work, &tenant, request)).await
+    }
+
+    async fn list(&self, tenant: &TenantId, query: ListQuery) -> Result<Listing, StoreError> {
+        loop {
+            let (whose, asked) = (tenant.clone(), query.clone());
+            let listing = self.read(move |work| listing::list(work, &whose, &asked)).await?;
+            if let Some(listing) = listing {
+                return Ok(listing);
+            }
+            let tenant = tenant.clone();
+            self.write(move |work| delivery::expire_due(work, Some(&tenant), BATCH)).await?;
+        }
+    }
+
+    async fn cancel(
+        &self,
+        tenant: &TenantId,
+        request: RequestId,
+        actor: &Actor,
+    ) -> Result<Job, StoreError> {
+        let (tenant, actor) = (tenant.clone(), actor.clone());
+        self.write(move |work| publish::cancel(work, &tenant, request, &actor)).await
     }
 
     async fn job(&self, id: JobId) -> Result<Job, StoreError> {
@@ -46,6 +79,16 @@ impl JobStore for SqliteStore {
     async fn lease(&self, worker: &WorkerId, ttl: Duration) -> Result<Option<Lease>, StoreError> {
         let worker = worker.clone();
         self.write(move |work| leases::lease(work, &worker, ttl)).await
+    }
+
+    async fn lease_job(
+        &self,
+        job: JobId,
+        worker: &WorkerId,
+        ttl: Duration,
+    ) -> Result<Option<Lease>, StoreError> {
+        let worker = worker.clone();
+        self.write(move |work| leases::lease_job(work, job, &worker, ttl)).await
     }
 
     async fn heartbeat(&self, lease: &Lease, ttl: Duration) -> Result<Lease, StoreError> {
@@ -136,6 +179,11 @@ impl JobStore for SqliteStore {
         self.read(move |work| grants::find(work, id)).await
     }
 
+    async fn revoke_grants(&self, job: JobId, actor: &Actor) -> Result<u64, StoreError> {
+        let actor = actor.clone();
+        self.write(move |work| grants::revoke(work, job, &actor)).await
+    }
+
     async fn record_download(&self, download: Download) -> Result<(), StoreError> {
         self.write(move |work| delivery::record(work, download)).await
     }
@@ -148,8 +196,45 @@ impl JobStore for SqliteStore {
         }
     }
 
+    async fn expire_due(&self, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.write(move |work| delivery::expire_due(work, None, limit)).await
+    }
+
+    async fn forgettable(&self, limit: u32) -> Result<Vec<Job>, StoreError> {
+        self.read(move |work| forget::forgettable(work, limit)).await
+    }
+
+    async fn forget_job(&self, job: JobId) -> Result<(), StoreError> {
+        self.write(move |work| forget::job(work, job)).await?;
+        self.scrub().await;
+        Ok(())
+    }
+
+    async fn forget_grants(&self, limit: u32) -> Result<u64, StoreError> {
+        self.write(move |work| {
+            let ended_by = work.now.checked_sub(GRANTS_STAY).unwrap_or(Timestamp::MIN);
+            grants::forget(work, ended_by, limit)
+        })
+        .await
+    }
+
+    async fn forget_requests(
+        &self,
+        ended_before: Timestamp,
+        limit: u32,
+    ) -> Result<u64, StoreError> {
+        let forgotten = self.write(move |work| forget::requests(work, ended_before, limit)).await?;
+        self.scrub().await;
+        Ok(forgotten)
+    }
+
     async fn create_api_key(&self, key: NewApiKey) -> Result<ApiKey, StoreError> {
         self.write(move |work| api_keys::create(work, &key)).await
+    }
+
+    async fn api_keys(&self, tenant: Option<&TenantId>) -> Result<Vec<ApiKey>, StoreError> {
+        let tenant = tenant.cloned();
+        self.read(move |work| api_keys::all(work, tenant.as_ref())).await
     }
 
     async fn find_api_key(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
@@ -180,3 +265,9 @@ impl SqliteStore {
         self.read(audit::verify).await
     }
 }
+
+/// How many due bundles a list expires in one transaction.
+const BATCH: u32 = 500;
+
+/// How long a grant is remembered after its time.
+const GRANTS_STAY: SignedDuration = SignedDuration::from_hours(24);

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::moves::{self, Head};
 use super::values::Micros;
 use super::work::Work;
-use crate::{Actor, FenceToken, JobId, Lease, StoreError, TenantId, WorkerId};
+use crate::{Actor, FenceToken, JobId, JobState, Lease, StoreError, TenantId, WorkerId};
 
 /// Leases the oldest active job that nobody holds. Jobs that were leased often stand behind the others: one that brings its
 /// workers down must not keep everybody waiting.
@@ -16,25 +16,25 @@ pub(super) fn lease(
     worker: &WorkerId,
     ttl: Duration,
 ) -> Result<Option<Lease>, StoreError> {
-    let found: Option<(JobId, TenantId, FenceToken)> = work.first(
+    let found = work.first(FREE, params![Micros(work.now)], Free::read)?;
+    found.map(|free| free.take(work, worker, ttl)).transpose()
+}
+
+/// Leases this job if it is REQUESTED and nobody holds it.
+pub(super) fn lease_job(
+    work: &Work<'_>,
+    job: JobId,
+    worker: &WorkerId,
+    ttl: Duration,
+) -> Result<Option<Lease>, StoreError> {
+    Head::find(work, job)?;
+    let found = work.first(
         "SELECT id, tenant, fence FROM jobs
-         WHERE state IN ('REQUESTED', 'COLLECTING', 'PACKAGING')
-           AND (lease_until IS NULL OR lease_until <= ?1)
-         ORDER BY fence >= 8, created_at, id LIMIT 1",
-        params![Micros(work.now)],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+         WHERE id = ?1 AND state = ?2 AND (lease_until IS NULL OR lease_until <= ?3)",
+        params![job, JobState::Requested, Micros(work.now)],
+        Free::read,
     )?;
-    let Some((job, tenant, last)) = found else { return Ok(None) };
-    let fence = FenceToken(last.0.saturating_add(1));
-    let until = work.after(ttl);
-    work.execute(
-        "UPDATE jobs SET fence = ?2, lease_worker = ?3, lease_until = ?4, worker = ?3, heartbeat_at = ?5
-         WHERE id = ?1",
-        params![job, fence, worker, Micros(until), Micros(work.now)],
-    )?;
-    let verb = if last.0 == 0 { "leased" } else { "resumed" };
-    moves::note(work, job, &Actor::Worker(worker.clone()), &format!("{verb} by {worker}"))?;
-    Ok(Some(Lease { job, tenant, worker: worker.clone(), fence, until }))
+    found.map(|free| free.take(work, worker, ttl)).transpose()
 }
 
 /// Prolongs a lease.
@@ -66,3 +66,37 @@ pub(super) fn release_all(work: &Work<'_>) -> Result<u64, StoreError> {
     )?;
     Ok(u64::try_from(ended).unwrap_or(u64::MAX))
 }
+
+/// An active job that nobody holds.
+struct Free {
+    job: JobId,
+    tenant: TenantId,
+    last: FenceToken,
+}
+
+impl Free {
+    fn read(row: &Row<'_>) -> Result<Self, StoreError> {
+        Ok(Self { job: row.get(0)?, tenant: row.get(1)?, last: row.get(2)? })
+    }
+
+    fn take(self, work: &Work<'_>, worker: &WorkerId, ttl: Duration) -> Result<Lease, StoreError> {
+        let Self { job, tenant, last } = self;
+        let fence = FenceToken(last.0.saturating_add(1));
+        let until = work.after(ttl);
+        work.execute(
+            "UPDATE jobs SET fence = ?2, lease_worker = ?3, lease_until = ?4, worker = ?3, heartbeat_at = ?5,
+                 held = 0
+             WHERE id = ?1",
+            params![job, fence, worker, Micros(until), Micros(work.now)],
+        )?;
+        let verb = if last.0 == 0 { "leased" } else { "resumed" };
+        moves::note(work, job, &Actor::Worker(worker.clone()), &format!("{verb} by {worker}"))?;
+        Ok(Lease { job, tenant, worker: worker.clone(), fence, until })
+    }
+}
+
+/// The active job that is to be leased next.
+pub(super) const FREE: &str = "SELECT id, tenant, fence FROM jobs
+     WHERE state IN ('REQUESTED', 'COLLECTING', 'PACKAGING')
+       AND (lease_until IS NULL OR lease_until <= ?1) AND held = 0
+     ORDER BY fence >= 8, created_at, id LIMIT 1";

@@ -31,7 +31,10 @@ fn version(connection: &Connection) -> Result<u32, StoreError> {
 }
 
 /// Every step, in order. A step that was released is never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_store.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_store.sql"),
+    include_str!("../../migrations/sqlite/0002_compliance.sql"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -43,7 +46,7 @@ mod tests {
         migrate(&mut connection).unwrap();
         connection.execute("INSERT INTO meta VALUES ('a', x'00')", []).unwrap();
         migrate(&mut connection).unwrap();
-        assert_eq!(version(&connection).unwrap(), 1);
+        assert_eq!(version(&connection).unwrap(), 2);
         let kept: u32 =
             connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, 1);
@@ -52,9 +55,9 @@ mod tests {
     #[test]
     fn a_store_of_a_later_version_is_refused_and_left_alone() {
         let mut connection = Connection::open_in_memory().unwrap();
-        connection.pragma_update(None, "user_version", 2).unwrap();
+        connection.pragma_update(None, "user_version", 3).unwrap();
         let error = migrate(&mut connection).unwrap_err();
-        assert!(matches!(error, StoreError::TooNew { found: 2, known: 1 }));
+        assert!(matches!(error, StoreError::TooNew { found: 3, known: 2 }));
         let tables: u32 = connection
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
             .unwrap();

@@ -12,6 +12,7 @@ mod job_store;
 
 mod work;
 
+mod listing;
 mod requests;
 
 mod leases;
@@ -25,6 +26,8 @@ mod publish;
 
 mod delivery;
 mod grants;
+
+mod forget;
 
 mod api_keys;
 mod audit;

@@ -29,6 +29,28 @@ impl Head {
         .ok_or(StoreError::NotFound { what: "job" })
     }
 
+    /// Reads the head of the latest job of a tenant's request.
+    pub(super) fn latest(
+        work: &Work<'_>,
+        tenant: &TenantId,
+        request: RequestId,
+    ) -> Result<Self, StoreError> {
+        work.first(
+            "SELECT id, request, tenant, state FROM jobs
+             WHERE request = ?1 AND tenant = ?2 ORDER BY attempt DESC LIMIT 1",
+            params![request, tenant],
+            |row| {
+                Ok(Self {
+                    id: row.get(0)?,
+                    request: row.get(1)?,
+                    tenant: row.get(2)?,
+                    state: row.get(3)?,
+                })
+            },
+        )?
+        .ok_or(StoreError::NotFound { what: "request" })
+    }
+
     /// Reads the head of a leased job: the one gate in front of everything a worker writes.
     ///
     /// # Errors
@@ -77,12 +99,12 @@ impl Head {
             )?;
         }
         work.execute(
-            "UPDATE requests SET status = ?3, updated_at = ?4
+            "UPDATE requests SET status = ?3, job_state = ?4, updated_at = ?5
              WHERE id = ?1 AND NOT EXISTS (
                  SELECT 1 FROM jobs AS own JOIN jobs AS later
                      ON later.request = own.request AND later.attempt > own.attempt
                  WHERE own.id = ?2)",
-            params![self.request, self.id, RequestStatus::of_job(to), now],
+            params![self.request, self.id, RequestStatus::of_job(to), to, now],
         )?;
         note(work, self.id, actor, notes)?;
         audit::append(

@@ -1,4 +1,4 @@
-//! How does the work on a job end: packaged, published or failed?
+//! How does the work on a job end: packaged, published, failed or cancelled?
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,9 @@ use super::sealing::Cell;
 use super::values::Micros;
 use super::work::Work;
 use super::{rows, segments};
-use crate::{Actor, JobId, Lease, Move, Published, SectionState, StoreError};
+use crate::{
+    Actor, Job, JobId, Lease, Move, Published, RequestId, SectionState, StoreError, TenantId,
+};
 
 /// Moves a job whose sections all ended to PACKAGING.
 pub(super) fn start_packaging(work: &Work<'_>, lease: &Lease) -> Result<(), StoreError> {
@@ -57,13 +59,17 @@ pub(super) fn publish(
             Micros(published.expires_at)
         ],
     )?;
+    work.execute(
+        "UPDATE jobs SET due_at = ?2 WHERE id = ?1",
+        params![head.id, Micros(published.expires_at)],
+    )?;
     for (position, file) in (0_u32..).zip(&published.files) {
         segments::put_file(work, head.id, None, Some(position), file)?;
     }
     segments::insert(work, head.id, None, &published.segments)
 }
 
-/// Returns what was published.
+/// Returns what was published; nothing once it is forgotten.
 pub(super) fn find(work: &Work<'_>, job: JobId) -> Result<Option<Published>, StoreError> {
     let files = work.all(
         "SELECT * FROM files WHERE job = ?1 AND position IS NOT NULL ORDER BY position",
@@ -75,7 +81,7 @@ pub(super) fn find(work: &Work<'_>, job: JobId) -> Result<Option<Published>, Sto
         params![job],
         rows::segment,
     )?;
-    work.first("SELECT * FROM published WHERE job = ?1", params![job], |row| {
+    work.first("SELECT * FROM published WHERE job = ?1 AND manifest <> x''", params![job], |row| {
         let sealed: Vec<u8> = row.get("manifest")?;
         Ok(Published {
             manifest: work.sealing.open(&manifest_cell(job), &sealed)?.expose().to_vec(),
@@ -111,6 +117,19 @@ pub(super) fn fail(
         params![head.id, code, sealed, lease.worker, Micros(work.now)],
     )?;
     Ok(())
+}
+
+/// Moves the latest job of a tenant's request to CANCELLED and forgets what it collected.
+pub(super) fn cancel(
+    work: &Work<'_>,
+    tenant: &TenantId,
+    request: RequestId,
+    actor: &Actor,
+) -> Result<Job, StoreError> {
+    let head = Head::latest(work, tenant, request)?;
+    head.advance(work, Move::Cancel, actor, "cancelled", BTreeMap::new())?;
+    segments::forget_job(work, head.id)?;
+    rows::job(work, head.id)
 }
 
 fn manifest_cell(job: JobId) -> Cell {

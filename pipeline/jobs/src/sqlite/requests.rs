@@ -1,15 +1,16 @@
-//! How is a request recorded and found?
+//! How is a request recorded and found, and how does it get another job?
 
 use std::collections::BTreeMap;
 
 use rusqlite::params;
 
+use super::moves::{self, Head};
 use super::values::{Micros, Words};
 use super::work::Work;
-use super::{audit, moves, rows};
+use super::{audit, delivery, leases, rows};
 use crate::{
-    AuditEvent, Created, Job, JobId, JobState, NewJob, NewRequest, Request, RequestId,
-    RequestStatus, StoreError, TenantId,
+    Actor, AuditEvent, Created, Family, IllegalMove, Job, JobId, JobState, Lease, Move, NewJob,
+    NewRequest, NextJob, Request, RequestDetails, RequestId, RequestStatus, StoreError, TenantId,
 };
 
 /// Records a request, its first job, the first line of the timeline and the first audit entry.
@@ -23,20 +24,11 @@ pub(super) fn create(
     if let Some(lookup) = &lookup {
         refuse_duplicate(work, &request, lookup)?;
     }
+    if let Some(limit) = request.active_limit {
+        refuse_crowd(work, &request.tenant, request.family, limit)?;
+    }
     insert_request(work, &request, lookup)?;
-    work.execute(
-        "INSERT INTO jobs (id, request, tenant, attempt, state, wrapped_key, created_at, updated_at)
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?6)",
-        params![
-            job.id,
-            request.id,
-            request.tenant,
-            JobState::Requested,
-            job.wrapped_key,
-            Micros(work.now)
-        ],
-    )?;
-    moves::note(work, job.id, &request.actor, "recorded")?;
+    insert_job(work, &request.tenant, request.id, job, &request.actor)?;
     let (id, tenant) = (request.id, request.tenant.clone());
     audit::append(
         work,
@@ -55,6 +47,44 @@ pub(super) fn create(
         },
     )?;
     Ok(Created { request: find(work, &tenant, id)?, job: rows::job(work, job.id)? })
+}
+
+/// Gives a request whose bundle can no longer be read its next job.
+pub(super) fn create_job(
+    work: &Work<'_>,
+    tenant: &TenantId,
+    request: RequestId,
+    next: &NextJob,
+) -> Result<Lease, StoreError> {
+    let NextJob { job, active_limit, actor, worker, ttl } = next;
+    let last = Head::latest(work, tenant, request)?;
+    if let (_, true) = delivery::due(work, last.id)? {
+        // Its time is over: whoever asks next finds it EXPIRED.
+        return Err(IllegalMove { from: JobState::Expired, what: Move::Expire }.into());
+    }
+    delivery::end(work, &last, actor, "expired: its objects are lost")?;
+    if let Some(limit) = active_limit {
+        refuse_crowd(work, tenant, find(work, tenant, request)?.family, *limit)?;
+    }
+    insert_job(work, tenant, request, job, actor)?;
+    let now = Micros(work.now);
+    work.execute(
+        "UPDATE requests SET status = ?2, job_state = ?3, updated_at = ?4 WHERE id = ?1",
+        params![request, RequestStatus::of_job(JobState::Requested), JobState::Requested, now],
+    )?;
+    let created = rows::job(work, job.id)?;
+    audit::append(
+        work,
+        &AuditEvent {
+            action: "job.requested",
+            actor: actor.clone(),
+            tenant: tenant.clone(),
+            request: Some(request),
+            job: Some(job.id),
+            facts: BTreeMap::from([("attempt", created.attempt.to_string())]),
+        },
+    )?;
+    leases::lease_job(work, job.id, worker, *ttl)?.ok_or(StoreError::NotFound { what: "job" })
 }
 
 /// Returns a tenant's request.
@@ -87,14 +117,19 @@ pub(super) fn latest_job(
     tenant: &TenantId,
     request: RequestId,
 ) -> Result<Job, StoreError> {
-    let id = work
-        .first(
-            "SELECT id FROM jobs WHERE request = ?1 AND tenant = ?2 ORDER BY attempt DESC LIMIT 1",
-            params![request, tenant],
-            |row| Ok(row.get(0)?),
-        )?
-        .ok_or(StoreError::NotFound { what: "request" })?;
-    rows::job(work, id)
+    rows::job(work, Head::latest(work, tenant, request)?.id)
+}
+
+/// Seals the personal part of a request for its row.
+pub(super) fn seal_details(
+    work: &Work<'_>,
+    id: RequestId,
+    details: &RequestDetails,
+) -> Result<Vec<u8>, StoreError> {
+    let plain = antumbra_crypto::SecretBytes::from(
+        serde_json::to_vec(details).map_err(|error| StoreError::Database(Box::new(error)))?,
+    );
+    work.sealing.seal(&rows::details_cell(id), plain.expose())
 }
 
 fn refuse_duplicate(
@@ -113,22 +148,53 @@ fn refuse_duplicate(
     open.map_or(Ok(()), |()| Err(StoreError::Duplicate))
 }
 
+fn refuse_crowd(
+    work: &Work<'_>,
+    tenant: &TenantId,
+    family: Family,
+    limit: u32,
+) -> Result<(), StoreError> {
+    // A request's earlier jobs have ended, so its latest one speaks for all.
+    let active: Option<u64> = work.first(ACTIVE, params![tenant, family], |row| Ok(row.get(0)?))?;
+    if active < Some(limit.into()) { Ok(()) } else { Err(StoreError::TooManyActive { limit }) }
+}
+
+fn insert_job(
+    work: &Work<'_>,
+    tenant: &TenantId,
+    request: RequestId,
+    job: &NewJob,
+    actor: &Actor,
+) -> Result<(), StoreError> {
+    work.execute(
+        "INSERT INTO jobs (id, request, tenant, attempt, state, wrapped_key, held, created_at, updated_at)
+         VALUES (?1, ?2, ?3, (SELECT coalesce(max(attempt), 0) + 1 FROM jobs WHERE request = ?2), ?4, ?5, ?6,
+             ?7, ?7)",
+        params![
+            job.id,
+            request,
+            tenant,
+            JobState::Requested,
+            job.wrapped_key,
+            job.held,
+            Micros(work.now)
+        ],
+    )?;
+    moves::note(work, job.id, actor, "recorded")
+}
+
 fn insert_request(
     work: &Work<'_>,
     request: &NewRequest,
     lookup: Option<[u8; 32]>,
 ) -> Result<(), StoreError> {
-    let plain = antumbra_crypto::SecretBytes::from(
-        serde_json::to_vec(&request.details)
-            .map_err(|error| StoreError::Database(Box::new(error)))?,
-    );
-    let details = work.sealing.seal(&rows::details_cell(request.id), plain.expose())?;
+    let details = seal_details(work, request.id, &request.details)?;
     let pseudonym =
         request.subject_key.as_ref().map(|key| work.sealing.pseudonym(&request.tenant, key));
     work.execute(
         "INSERT INTO requests (id, tenant, family, action, subject_type, scope, formats, is_test, is_silent,
-             details, subject_lookup, subject_pseudonym, status, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?14)",
+             details, subject_lookup, subject_pseudonym, status, job_state, created_at, updated_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?15)",
         params![
             request.id,
             request.tenant,
@@ -143,8 +209,13 @@ fn insert_request(
             lookup,
             pseudonym,
             RequestStatus::of_job(JobState::Requested),
+            JobState::Requested,
             Micros(work.now)
         ],
     )?;
     Ok(())
 }
+
+/// How many requests of a contract have an active job.
+pub(super) const ACTIVE: &str = "SELECT count(*) FROM requests
+     WHERE tenant = ?1 AND family = ?2 AND job_state IN ('REQUESTED', 'COLLECTING', 'PACKAGING')";

@@ -70,6 +70,7 @@ pub(super) fn job(work: &Work<'_>, id: JobId) -> Result<Job, StoreError> {
             tenant: row.get("tenant")?,
             attempt: row.get("attempt")?,
             state: row.get("state")?,
+            held: row.get("held")?,
             fence: row.get("fence")?,
             wrapped_key: row.get("wrapped_key")?,
             created_at: row.get::<_, Micros>("created_at")?.0,
@@ -97,12 +98,15 @@ fn progress(row: &Row<'_>) -> Result<Progress, StoreError> {
 
 fn failure(work: &Work<'_>, id: JobId, row: &Row<'_>) -> Result<Option<Failure>, StoreError> {
     let Some(code) = row.get::<_, Option<String>>("failure_code")? else { return Ok(None) };
-    let sealed: Vec<u8> = row.get("failure_message")?;
-    let message = work.sealing.open(&failure_cell(id), &sealed)?;
-    let message = message
-        .expose_str()
-        .map_err(|_| StoreError::Corrupt { what: "failure_message", source: None })?
-        .to_owned();
+    let message = match row.get::<_, Option<Vec<u8>>>("failure_message")? {
+        Some(sealed) => work
+            .sealing
+            .open(&failure_cell(id), &sealed)?
+            .expose_str()
+            .map_err(|_| StoreError::Corrupt { what: "failure_message", source: None })?
+            .to_owned(),
+        None => String::new(), // its request is forgotten
+    };
     let Micros(at) = row.get("failed_at")?;
     Ok(Some(Failure { code, message, at, worker: row.get("failure_worker")? }))
 }

@@ -104,6 +104,23 @@ impl SqliteStore {
         .await
     }
 
+    /// Takes what was overwritten out of the write-ahead log, so that it is in no file any more.
+    ///
+    /// Best effort: while somebody else reads, the log keeps it until the next call, or until the store is closed.
+    pub(super) async fn scrub(&self) {
+        let emptied = self
+            .blocking(|inner| {
+                let connection = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+                connection::empty_log(&connection)
+            })
+            .await;
+        match emptied {
+            Ok(true) => {}
+            Ok(false) => tracing::debug!("the store's log is in use and keeps old pages for now"),
+            Err(error) => tracing::warn!(code = error.code(), "the store's log was not emptied"),
+        }
+    }
+
     async fn blocking<T, F>(&self, run: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

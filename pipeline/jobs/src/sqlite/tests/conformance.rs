@@ -16,7 +16,7 @@ async fn make() -> (Arc<dyn JobStore>, Arc<TestClock>, TempDir) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn two_workers_never_both_write(script in prop::collection::vec(any::<u8>(), 20..120)) {

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::room::{Room, new_job, request};
 use crate::sqlite::work::Work;
+use crate::sqlite::{delivery, forget, grants, leases, listing, requests};
 use crate::{JobStore as _, SqliteStore, StoreError};
 
 #[tokio::test]
@@ -14,7 +15,7 @@ async fn a_store_of_a_later_version_is_too_new() {
     let room = Room::new().await;
     drop(room.open().unwrap());
     room.sql("PRAGMA user_version = 99", []);
-    assert!(matches!(room.open(), Err(StoreError::TooNew { found: 99, known: 1 })));
+    assert!(matches!(room.open(), Err(StoreError::TooNew { found: 99, known: 2 })));
 }
 
 #[tokio::test]
@@ -79,14 +80,7 @@ async fn the_search_for_work_uses_its_index() {
     drop(room.open().unwrap());
     let plan: String = Connection::open(&room.path)
         .unwrap()
-        .query_row(
-            "EXPLAIN QUERY PLAN SELECT id, tenant, fence FROM jobs
-             WHERE state IN ('REQUESTED', 'COLLECTING', 'PACKAGING')
-               AND (lease_until IS NULL OR lease_until <= 5)
-             ORDER BY created_at, id LIMIT 1",
-            [],
-            |row| row.get("detail"),
-        )
+        .query_row(&format!("EXPLAIN QUERY PLAN {}", leases::FREE), [0], |row| row.get("detail"))
         .unwrap();
     assert!(plan.contains("jobs_active"), "{plan}");
 }
@@ -109,4 +103,31 @@ async fn reads_and_writes_run_beside_each_other() {
     }
     set.join_all().await;
     assert_eq!(store.verify_audit().await.unwrap(), 24);
+}
+
+#[tokio::test]
+async fn lists_and_sweeps_use_their_indexes() {
+    let room = Room::new().await;
+    drop(room.open().unwrap());
+    let connection = Connection::open(&room.path).unwrap();
+    for (sql, index) in [
+        (listing::COUNTS, "requests_by_state"),
+        (listing::PAGE, "requests_newest"),
+        (listing::PAGE_IN_STATE, "requests_by_state"),
+        (requests::ACTIVE, "requests_by_state"),
+        (delivery::ANY_DUE, "jobs_due"),
+        (delivery::DUE, "jobs_due"),
+        (forget::ENDED, "jobs_forgettable"),
+        (forget::OVER, "requests_forgettable"),
+        (grants::ENDED, "grants_by_end"),
+    ] {
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let mut rows = statement.raw_query();
+        let mut plan = Vec::new();
+        while let Some(row) = rows.next().unwrap() {
+            plan.push(row.get::<_, String>("detail").unwrap());
+        }
+        assert!(plan[0].split(' ').any(|word| word == index), "{sql}: {plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{sql}: {plan:?}");
+    }
 }

@@ -3,5 +3,7 @@
 mod audit;
 mod conformance;
 mod files;
+mod forgetting;
+mod migration;
 mod room;
 mod secrecy;

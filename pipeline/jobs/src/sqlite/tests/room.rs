@@ -152,7 +152,7 @@ fn canary(what: &str) -> Vec<u8> {
 }
 
 pub(super) fn new_job() -> NewJob {
-    NewJob { id: JobId::generate(), wrapped_key: vec![9; 60] }
+    NewJob { id: JobId::generate(), wrapped_key: vec![9; 60], held: false }
 }
 
 pub(super) fn request(name: &str) -> NewRequest {
@@ -178,6 +178,7 @@ pub(super) fn request(name: &str) -> NewRequest {
             ..RequestDetails::default()
         },
         subject_key: Some(key),
+        active_limit: None,
         actor: Actor::Operator,
     }
 }
