@@ -8,6 +8,7 @@
 
 mod error;
 mod objects;
+mod stored;
 
 mod pack;
 mod segment;
@@ -31,4 +32,5 @@ pub use objects::JobObjects;
 pub use pack::PackWriter;
 pub use pieces::ByteStream;
 pub use segment::{Flush, Segment, SegmentWriter};
+pub use stored::{StoredObject, StoredObjects};
 pub use zip::ZipLayout;

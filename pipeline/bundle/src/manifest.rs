@@ -210,7 +210,7 @@ pub struct Run {
     pub worker: String,
     /// Leases the job needed; more than one means that it was resumed.
     pub leases: u64,
-    /// The job was resumed: its sections may come from several snapshots.
+    /// The job was resumed, or connected to a silo again: its sections may come from several snapshots.
     pub resumed: bool,
     /// The request was a test.
     pub is_test: bool,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use antumbra_crypto::Context;
 use antumbra_crypto::stream::DataKey;
-use futures::TryStreamExt;
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::BundleError;
+use crate::stored::{self, StoredObjects};
 
 /// The sealed objects of one job: `jobs/<job>/<object>` in the store, sealed with the job's data key.
 ///
@@ -35,20 +35,7 @@ impl JobObjects {
     /// # Errors
     /// [`BundleError::Store`]; some objects may be deleted then.
     pub async fn delete_all(&self) -> Result<(), BundleError> {
-        let prefix = Path::from(format!("jobs/{}", self.job));
-        let names: Vec<Path> = self
-            .store
-            .list(Some(&prefix))
-            .map_ok(|meta| meta.location)
-            .try_collect()
-            .await
-            .map_err(BundleError::Store)?;
-        for name in names {
-            match self.store.delete(&name).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(BundleError::Store(error)),
-            }
-        }
+        StoredObjects::new(Arc::clone(&self.store), &self.job).delete_all().await?;
         Ok(())
     }
 
@@ -61,7 +48,7 @@ impl JobObjects {
     }
 
     pub(crate) fn path(&self, object: &str) -> Path {
-        Path::from(format!("jobs/{}/{object}", self.job))
+        stored::path(&self.job, object)
     }
 
     pub(crate) fn context(&self, object: &str) -> Context {
