@@ -1,16 +1,21 @@
 //! What does the gateway hold of the engine?
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use antumbra_bundle::JobObjects;
+use antumbra_bundle::{JobObjects, StoredObjects};
 use antumbra_config::Settings;
 use antumbra_crypto::stream::DataKey;
 use antumbra_crypto::{Context, KeyRing};
-use antumbra_jobs::{Clock, Created, Job, JobId, JobState, JobStore, NewJob, NewRequest, TenantId};
+use antumbra_jobs::{
+    Clock, Created, Family, Job, JobId, JobState, JobStore, NewJob, NewRequest, TenantId,
+};
 use object_store::ObjectStore;
 use tokio::sync::Notify;
 
-use crate::runner::OpenBundle;
+use crate::runner::{OpenBundle, Readers, Running};
+use crate::silo::Silos;
+use crate::sweeper::DiskUse;
 use crate::{PipelineError, crash_point};
 
 /// Everything that gateway and worker share: store, objects, keys, settings, clock.
@@ -18,6 +23,9 @@ use crate::{PipelineError, crash_point};
 pub struct Engine {
     parts: EngineParts,
     wake: Notify,
+    running: Arc<Running>,
+    readers: Arc<Readers>,
+    disk_use: Mutex<Option<DiskUse>>,
 }
 
 /// What an engine is made of.
@@ -27,6 +35,10 @@ pub struct EngineParts {
     pub store: Arc<dyn JobStore>,
     /// Sealed objects.
     pub objects: Arc<dyn ObjectStore>,
+    /// Where `objects` keeps its files, if it is a directory of this machine: uploads that nobody finished are found there.
+    pub objects_dir: Option<PathBuf>,
+    /// The systems that hold data, their secrets resolved.
+    pub silos: Silos,
     /// Keys.
     pub ring: Arc<KeyRing>,
     /// Settings.
@@ -39,7 +51,13 @@ impl Engine {
     /// Puts the parts together.
     #[must_use]
     pub fn new(parts: EngineParts) -> Self {
-        Self { parts, wake: Notify::new() }
+        Self {
+            parts,
+            wake: Notify::new(),
+            running: Arc::default(),
+            readers: Arc::default(),
+            disk_use: Mutex::default(),
+        }
     }
 
     /// Returns the job store.
@@ -68,16 +86,26 @@ impl Engine {
 
     /// Records a request with its first job and wakes a worker. Once this returned `Ok` the job will be done, whatever crashes.
     ///
+    /// A request of the compliance contract counts against `compliance.max_active`; its job waits for
+    /// [`start`](Self::start) unless `compliance.autostart` is set.
+    ///
     /// # Errors
-    /// [`PipelineError::Store`], among them [`antumbra_jobs::StoreError::Duplicate`]; [`PipelineError::Crypto`].
-    pub async fn submit(&self, request: NewRequest) -> Result<Created, PipelineError> {
+    /// [`PipelineError::Store`], among them [`antumbra_jobs::StoreError::Duplicate`] and
+    /// [`antumbra_jobs::StoreError::TooManyActive`]; [`PipelineError::Crypto`].
+    pub async fn submit(&self, mut request: NewRequest) -> Result<Created, PipelineError> {
         crash_point("submit.received");
-        let id = JobId::generate();
-        let key = DataKey::generate()?;
-        let wrapped_key = self.parts.ring.wrap(&key, &key_context(&request.tenant, id))?;
-        let created = self.parts.store.create_request(request, NewJob { id, wrapped_key }).await?;
+        let mut held = false;
+        if request.family == Family::Compliance {
+            let settings = &self.parts.settings.compliance;
+            request.active_limit = Some(settings.max_active.get());
+            held = !settings.autostart;
+        }
+        let job = self.new_job(&request.tenant, held)?;
+        let created = self.parts.store.create_request(request, job).await?;
         crash_point("submit.recorded");
-        self.wake.notify_one();
+        if !held {
+            self.wake.notify_one();
+        }
         Ok(created)
     }
 
@@ -105,6 +133,43 @@ impl Engine {
         let key = self.parts.ring.unwrap(wrapped, &key_context(&job.tenant, job.id))?;
         let store = Arc::clone(&self.parts.objects);
         Ok(JobObjects::new(store, key, job.tenant.as_str(), &job.id.to_string()))
+    }
+
+    /// Returns what the sealed objects took at the end of the last sweep; `None` before the first.
+    #[must_use]
+    pub fn disk_use(&self) -> Option<DiskUse> {
+        *self.disk_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_disk_use(&self, found: DiskUse) {
+        *self.disk_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+    }
+
+    /// Makes a job with a data key of its own; it is not recorded yet.
+    pub(crate) fn new_job(&self, tenant: &TenantId, held: bool) -> Result<NewJob, PipelineError> {
+        let id = JobId::generate();
+        let key = DataKey::generate()?;
+        let wrapped_key = self.parts.ring.wrap(&key, &key_context(tenant, id))?;
+        Ok(NewJob { id, wrapped_key, held })
+    }
+
+    /// Names the job's objects as the object store has them: to find and delete them needs no key.
+    pub(crate) fn stored_of(&self, job: JobId) -> StoredObjects {
+        StoredObjects::new(Arc::clone(&self.parts.objects), &job.to_string())
+    }
+
+    pub(crate) const fn parts(&self) -> &EngineParts {
+        &self.parts
+    }
+
+    /// Returns the jobs that run in this process.
+    pub(crate) const fn running(&self) -> &Arc<Running> {
+        &self.running
+    }
+
+    /// Returns the jobs whose bundles are read in this process.
+    pub(crate) const fn readers(&self) -> &Arc<Readers> {
+        &self.readers
     }
 
     /// Waits until a request was submitted; a submission while nobody waited counts.

@@ -14,6 +14,9 @@ pub enum PipelineError {
     /// Sealed objects could not be written or read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// Sealed objects of a job could not be written: a full disk, a bucket that refuses.
+    #[error("the sealed objects cannot be written")]
+    Write(#[source] BundleError),
     /// A key or a signature could not be made or used.
     #[error("the key ring failed")]
     Crypto(#[from] antumbra_crypto::Error),
@@ -37,6 +40,8 @@ pub enum PipelineError {
         format: &'static str,
         /// Why, without the value.
         reason: String,
+        /// The value's row in the section, from 1, and its column; `None` if it is the whole section.
+        place: Option<(u64, String)>,
     },
     /// More identifiers were found than settings allow.
     #[error("more than {limit} values of identifier {identifier} were found")]
@@ -66,6 +71,12 @@ pub enum PipelineError {
         /// Where it stands.
         state: JobState,
     },
+    /// The job is not one that can be started now: it is in another state, or somebody else was quicker.
+    #[error("a job that is {state} cannot be started")]
+    NotStartable {
+        /// Where it stands.
+        state: JobState,
+    },
     /// Workers took the job up again and again and none came to its end.
     #[error("given up after {leases} leases")]
     TooManyLeases {
@@ -84,6 +95,7 @@ impl PipelineError {
         match self {
             Self::Store(error) => error.code(),
             Self::Bundle(error) => error.code(),
+            Self::Write(_) => "package_write_failed",
             Self::Crypto(error) => error.code(),
             Self::Section { .. } => "silo_failed",
             Self::Encode { .. } => "encode_failed",
@@ -91,6 +103,7 @@ impl PipelineError {
             Self::Document { .. } => "document_unreadable",
             Self::Gone { .. } => "bundle_gone",
             Self::NotReady { .. } => "bundle_not_ready",
+            Self::NotStartable { .. } => "not_startable",
             Self::TooManyLeases { .. } => "too_many_leases",
             Self::Interrupted => "interrupted",
         }
@@ -100,17 +113,28 @@ impl PipelineError {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Store(StoreError::Database(_)) | Self::Interrupted => Retry::Later,
+            Self::Store(StoreError::Database(_)) | Self::Write(_) | Self::Interrupted => {
+                Retry::Later
+            }
             Self::Store(_)
             | Self::Encode { .. }
             | Self::TooManyIdentifiers { .. }
             | Self::TooManyLeases { .. }
             | Self::Gone { .. }
-            | Self::NotReady { .. } => Retry::Never,
+            | Self::NotReady { .. }
+            | Self::NotStartable { .. } => Retry::Never,
             Self::Bundle(error) => error.retry(),
             Self::Crypto(error) => error.retry(),
             Self::Section { source, .. } => source.retry(),
             Self::Document { .. } => Retry::Operator,
+        }
+    }
+
+    /// Tells what the object store refused while a job wrote from what is wrong with the bytes themselves.
+    pub(crate) fn writing(error: BundleError) -> Self {
+        match error {
+            BundleError::Store(_) => Self::Write(error),
+            other => Self::Bundle(other),
         }
     }
 }

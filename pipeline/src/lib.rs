@@ -18,19 +18,22 @@ pub mod plan;
 mod encode;
 mod redact;
 mod slice;
+mod text;
 
 mod crash_point;
 pub mod runner;
 
 mod count;
 mod engine;
+mod sweeper;
 
 pub use count::FileRowCounter;
 pub use crash_point::crash_point;
 pub use engine::{Engine, EngineParts};
 pub use error::{PipelineError, SiloError};
 pub use redact::RedactionKind;
-pub use runner::{OpenBundle, Worker};
+pub use runner::{BundleReader, OpenBundle, Worker};
+pub use sweeper::{DiskUse, Sweeper, Swept};
 pub use value::Value;
 
 pub use antumbra_bundle::{ByteStream, ContentEncoding};

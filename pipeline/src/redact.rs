@@ -5,13 +5,15 @@ use std::sync::Arc;
 use antumbra_crypto::Secret32;
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::types::{Float32Type, Float64Type};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use antumbra_bundle::hex;
+
+use crate::text::{Years, scalar};
 
 /// What happens to a column's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +21,8 @@ use antumbra_bundle::hex;
 pub enum RedactionKind {
     /// The column is left out.
     Drop,
-    /// HMAC-SHA256 of the value's text (bytes as they are) with the tenant's key, hex. Equal values stay equal.
+    /// HMAC-SHA256 of the value's text, as CSV has it without quotes (bytes as they are, floats without an exponent or a zero
+    /// behind the point), with the tenant's key, hex. Equal values stay equal.
     Hash,
 }
 
@@ -119,33 +122,32 @@ impl Redactor {
 
 fn hash(column: &dyn Array, key: &hmac::Key) -> Result<ArrayRef, ArrowError> {
     let mut out = StringBuilder::new();
+    let mut text = Vec::new();
     for row in 0..column.len() {
         if column.is_null(row) {
             out.append_null();
             continue;
         }
-        let tag = match column.data_type() {
-            DataType::Utf8 => hmac::sign(key, column.as_string::<i32>().value(row).as_bytes()),
-            DataType::Binary => hmac::sign(key, column.as_binary::<i32>().value(row)),
-            DataType::Int64 => hmac::sign(
-                key,
-                column.as_primitive::<Int64Type>().value(row).to_string().as_bytes(),
-            ),
-            DataType::Float64 => hmac::sign(
-                key,
-                column.as_primitive::<Float64Type>().value(row).to_string().as_bytes(),
-            ),
-            DataType::Decimal128(..) => hmac::sign(
-                key,
-                column.as_primitive::<Decimal128Type>().value_as_string(row).as_bytes(),
-            ),
-            other => {
-                return Err(ArrowError::NotYetImplemented(format!("hashing values of {other}")));
+        text.clear();
+        match column.data_type() {
+            // As Rust writes them, without a point where they are whole: a number hashes alike as an integer and as a float.
+            DataType::Float32 => {
+                text.extend_from_slice(native::<Float32Type>(column, row).to_string().as_bytes());
             }
-        };
-        out.append_value(hex(tag.as_ref()));
+            DataType::Float64 => {
+                text.extend_from_slice(native::<Float64Type>(column, row).to_string().as_bytes());
+            }
+            other => scalar(column, row, Years::Iso, &mut text).ok_or_else(|| {
+                ArrowError::NotYetImplemented(format!("hashing values of {other}"))
+            })?,
+        }
+        out.append_value(hex(hmac::sign(key, &text).as_ref()));
     }
     Ok(Arc::new(out.finish()))
+}
+
+fn native<T: ArrowPrimitiveType>(column: &dyn Array, row: usize) -> T::Native {
+    column.as_primitive::<T>().value(row)
 }
 
 #[cfg(test)]
@@ -185,6 +187,37 @@ mod tests {
         let mut other = Redactor::new(&batch.schema(), &redactions, &other, None).unwrap();
         let differs = other.apply(&batch).unwrap();
         assert_ne!(differs.column(1).as_string::<i32>().value(0), notes.value(0));
+    }
+
+    #[test]
+    fn every_type_is_hashed_by_its_text() {
+        use arrow_array::{
+            BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
+            Time64MicrosecondArray, TimestampMicrosecondArray,
+        };
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[3; 32]);
+        let decimal = Decimal128Array::from(vec![-5]).with_precision_and_scale(5, 2).unwrap();
+        let micros = TimestampMicrosecondArray::from(vec![i64::MIN]);
+        let columns: [(ArrayRef, &[u8]); 13] = [
+            (Arc::new(BooleanArray::from(vec![true])), b"true"),
+            (Arc::new(Int64Array::from(vec![-7])), b"-7"),
+            (Arc::new(Float32Array::from(vec![3.0])), b"3"),
+            (Arc::new(Float32Array::from(vec![0.1])), b"0.1"),
+            (Arc::new(Float64Array::from(vec![3.0])), b"3"),
+            (Arc::new(decimal), b"-0.05"),
+            (Arc::new(StringArray::from(vec!["=a\""])), b"=a\""),
+            (Arc::new(BinaryArray::from(vec![&b"\x00\xff"[..]])), b"\x00\xff"),
+            (Arc::new(Date32Array::from(vec![-735_160])), b"-0043-03-15"),
+            (Arc::new(Time64MicrosecondArray::from(vec![500_000])), b"00:00:00.5"),
+            (Arc::new(TimestampMicrosecondArray::from(vec![0])), b"1970-01-01T00:00:00"),
+            (Arc::new(micros.clone()), b"-infinity"),
+            (Arc::new(micros.with_timezone("UTC")), b"-infinity"),
+        ];
+        for (column, text) in columns {
+            let hashed = hash(&column, &key).unwrap();
+            let expected = hex(hmac::sign(&key, text).as_ref());
+            assert_eq!(hashed.as_string::<i32>().value(0), expected, "{}", column.data_type());
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use siphasher::sip::SipHasher13;
 
 use crate::Value;
 use crate::silo::{Cursor, Shape};
+use crate::text::{Years, scalar};
 
 /// Rows between natural cuts, on average.
 pub(crate) const SLICE_ROWS: u64 = 131_072;
@@ -101,13 +102,16 @@ fn row_bytes(batch: &RecordBatch, row: usize) -> u64 {
     let size = |column: &std::sync::Arc<dyn Array>| match column.data_type() {
         DataType::Utf8 => 4 + column.as_string::<i32>().value_length(row).unsigned_abs(),
         DataType::Binary => 4 + column.as_binary::<i32>().value_length(row).unsigned_abs(),
+        DataType::Boolean => 1,
+        DataType::Float32 | DataType::Date32 => 4,
         DataType::Decimal128(..) => 16,
         _ => 8,
     };
     batch.columns().iter().map(|column| u64::from(size(column))).sum()
 }
 
-fn value(column: &dyn Array, row: usize) -> Option<Value> {
+/// The value of a key column. What has no kind of its own is text that PostgreSQL reads back as the same value.
+pub(crate) fn value(column: &dyn Array, row: usize) -> Option<Value> {
     if column.is_null(row) {
         return None;
     }
@@ -116,9 +120,12 @@ fn value(column: &dyn Array, row: usize) -> Option<Value> {
         DataType::Float64 => {
             Some(Value::Real(column.as_primitive::<Float64Type>().value(row).to_bits()))
         }
-        DataType::Utf8 => Some(Value::Text(column.as_string::<i32>().value(row).to_owned())),
         DataType::Binary => Some(Value::Bytes(column.as_binary::<i32>().value(row).to_vec())),
-        _ => None,
+        _ => {
+            let mut text = Vec::new();
+            scalar(column, row, Years::Era, &mut text)?;
+            String::from_utf8(text).ok().map(Value::Text)
+        }
     }
 }
 
@@ -126,7 +133,10 @@ fn value(column: &dyn Array, row: usize) -> Option<Value> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Int64Array, StringArray};
+    use arrow_array::{
+        BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
+        Int64Array, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+    };
     use arrow_schema::{Field, Schema};
     use proptest::prelude::*;
 
@@ -193,6 +203,78 @@ mod tests {
         assert!(runs.len() == 3 && runs.iter().all(|(_, rows)| *rows <= 15), "{runs:?}");
         let (_, runs) = Slicer::new(&secret, &shape(false)).split(&batch(0..2, 17 << 20));
         assert_eq!(runs, [(0, 1), (1, 1)]);
+    }
+
+    /// What the cursor holds of a row with one value.
+    fn key_of(kind: ColumnType, column: Arc<dyn Array>) -> Vec<Value> {
+        let schema = Arc::new(Schema::new(vec![kind.field("id")]));
+        let batch = RecordBatch::try_new(schema, vec![column]).unwrap();
+        let secret = Secret32::from_slice(&[7; 32]).unwrap();
+        let mut shape = shape(true);
+        shape.columns = vec![ColumnShape { name: "id".into(), declared: String::new(), kind }];
+        Slicer::new(&secret, &shape).cursor(&batch, 0).0
+    }
+
+    #[test]
+    fn keys_of_every_type_are_values_that_postgresql_reads_back() {
+        let text = |text: &str| vec![Value::Text(text.to_owned())];
+        let zoned = |micros| {
+            let array = TimestampMicrosecondArray::from(vec![micros]).with_timezone("UTC");
+            key_of(ColumnType::TimestampTz, Arc::new(array))
+        };
+        let date = |days| key_of(ColumnType::Date, Arc::new(Date32Array::from(vec![days])));
+        assert_eq!(date(19_782), text("2024-02-29"));
+        assert_eq!(date(-735_160), text("0044-03-15 BC"));
+        assert_eq!(date(3_789_421), text("12345-01-31"));
+        assert_eq!(date(i32::MIN), text("-infinity"));
+        assert_eq!(zoned(-1), text("1969-12-31T23:59:59.999999Z"));
+        assert_eq!(zoned(-63_517_780_799_500_000), text("0044-03-15T12:00:00.5Z BC"));
+        let wall = TimestampMicrosecondArray::from(vec![i64::MAX - 1]);
+        let wall = key_of(ColumnType::Timestamp, Arc::new(wall));
+        assert_eq!(wall, text("294247-01-10T04:00:54.775806"));
+        let time = Time64MicrosecondArray::from(vec![86_400_000_000]);
+        assert_eq!(key_of(ColumnType::Time, Arc::new(time)), text("24:00:00"));
+        let boolean = BooleanArray::from(vec![false]);
+        assert_eq!(key_of(ColumnType::Boolean, Arc::new(boolean)), text("false"));
+        let single = Float32Array::from(vec![0.1]);
+        assert_eq!(key_of(ColumnType::Single, Arc::new(single)), text("0.1"));
+        let kind = ColumnType::Decimal { precision: 38, scale: 2 };
+        let decimal = Decimal128Array::from(vec![-5]).with_data_type(kind.data_type());
+        assert_eq!(key_of(kind, Arc::new(decimal)), text("-0.05"));
+        let json = StringArray::from(vec!["{\"a\":1}"]);
+        assert_eq!(key_of(ColumnType::Json, Arc::new(json)), text("{\"a\":1}"));
+        let real = Float64Array::from(vec![-0.0]);
+        let bits = vec![Value::Real((-0.0_f64).to_bits())];
+        assert_eq!(key_of(ColumnType::Real, Arc::new(real)), bits);
+        let bytes = BinaryArray::from(vec![&b"\xff"[..]]);
+        let expected = vec![Value::Bytes(vec![255])];
+        assert_eq!(key_of(ColumnType::Bytes, Arc::new(bytes)), expected);
+    }
+
+    /// Cuts count these bytes: were they to change, a section that is resumed would be cut in other places.
+    #[test]
+    fn a_row_is_as_long_as_its_values() {
+        let lengths = [
+            (ColumnType::Boolean, 1),
+            (ColumnType::Integer, 8),
+            (ColumnType::Single, 4),
+            (ColumnType::Real, 8),
+            (ColumnType::Decimal { precision: 5, scale: 2 }, 16),
+            (ColumnType::Text, 4),
+            (ColumnType::Bytes, 4),
+            (ColumnType::Date, 4),
+            (ColumnType::Time, 8),
+            (ColumnType::Timestamp, 8),
+            (ColumnType::TimestampTz, 8),
+            (ColumnType::Json, 4),
+        ];
+        for (kind, expected) in lengths {
+            let schema = Arc::new(Schema::new(vec![kind.field("c")]));
+            let column = arrow_array::new_null_array(&kind.data_type(), 1);
+            let batch = RecordBatch::try_new(schema, vec![column]).unwrap();
+            assert_eq!(row_bytes(&batch, 0), expected, "{kind:?}");
+        }
+        assert_eq!(row_bytes(&batch(0..1, 20), 0), 8 + 4 + 20);
     }
 
     proptest! {

@@ -1,17 +1,19 @@
 //! What does a column hold in a row? For the formats that are text.
 
-use std::io::Write as _;
-
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Float64Type, Int64Type};
-use arrow_array::{
-    Array, BinaryArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, Time64MicrosecondType,
+    TimestampMicrosecondType,
 };
-use arrow_schema::DataType;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use arrow_array::{
+    Array, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
+    Int64Array, RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+};
+use arrow_schema::{DataType, Field, TimeUnit};
 
 use super::EncodeError;
+use crate::silo::JSON_EXTENSION;
+use crate::text::{Moment, Years, json, moment, number};
 
 /// A column as its type, so that the type is looked at once for a batch.
 pub(super) struct Column<'a> {
@@ -19,49 +21,90 @@ pub(super) struct Column<'a> {
     values: Values<'a>,
 }
 
-/// What a row holds in a column.
+/// What a row holds in a column, by what a format must decide for itself.
 pub(super) enum Cell<'a> {
     Null,
+    Text(&'a str),
+    /// One JSON value without whitespace outside its strings.
+    Json(&'a str),
+    /// What looks the same in each format but for quotes.
+    Plain(Plain<'a>),
+}
+
+/// A value whose text no format has to escape.
+pub(super) enum Plain<'a> {
+    Boolean(bool),
     Integer(i64),
+    Single(f32),
     Real(f64),
-    /// Its digits, with a point where it has a scale.
     Decimal {
-        digits: String,
+        unscaled: i128,
+        scale: i8,
         /// More digits than every double holds.
         wide: bool,
     },
-    Text(&'a str),
+    Moment(Moment),
     Bytes(&'a [u8]),
 }
 
 enum Values<'a> {
+    Boolean(&'a BooleanArray),
     Integer(&'a Int64Array),
+    Single(&'a Float32Array),
     Real(&'a Float64Array),
-    /// The flag: wide.
-    Decimal(&'a Decimal128Array, bool),
+    Decimal { array: &'a Decimal128Array, scale: i8, wide: bool },
     Text(&'a StringArray),
+    Json(&'a StringArray),
     Bytes(&'a BinaryArray),
+    Date(&'a Date32Array),
+    Time(&'a Time64MicrosecondArray),
+    Timestamp { array: &'a TimestampMicrosecondArray, zoned: bool },
 }
 
 impl<'a> Column<'a> {
     /// Returns the columns of a batch.
     ///
     /// # Errors
-    /// [`EncodeError`] when a type has no form as text here.
+    /// [`EncodeError`] when a type has no form as text here, or a value is none of its column's type: JSON text that is not one
+    /// value without whitespace, a time beyond its day. Rows count from 1 in the batch.
     pub(super) fn all(batch: &'a RecordBatch) -> Result<Vec<Self>, EncodeError> {
-        batch.columns().iter().map(|array| Self::of(array)).collect()
+        let fields = batch.schema_ref().fields().iter();
+        fields.zip(batch.columns()).map(|(field, array)| Self::of(field, array)).collect()
     }
 
-    fn of(array: &'a dyn Array) -> Result<Self, EncodeError> {
+    fn of(field: &Field, array: &'a dyn Array) -> Result<Self, EncodeError> {
         let values = match array.data_type() {
+            DataType::Boolean => Values::Boolean(array.as_boolean()),
             DataType::Int64 => Values::Integer(array.as_primitive::<Int64Type>()),
+            DataType::Float32 => Values::Single(array.as_primitive::<Float32Type>()),
             DataType::Float64 => Values::Real(array.as_primitive::<Float64Type>()),
-            DataType::Decimal128(precision, _) => {
-                Values::Decimal(array.as_primitive::<Decimal128Type>(), *precision > 15)
+            DataType::Decimal128(precision, scale) => Values::Decimal {
+                array: array.as_primitive::<Decimal128Type>(),
+                scale: *scale,
+                wide: *precision > 15,
+            },
+            DataType::Utf8 if field.extension_type_name() == Some(JSON_EXTENSION) => {
+                let array = array.as_string();
+                let wrong = |text| !json::is_minified(text);
+                refuse(field, array.iter(), wrong, "not one JSON value without whitespace")?;
+                Values::Json(array)
             }
             DataType::Utf8 => Values::Text(array.as_string()),
             DataType::Binary => Values::Bytes(array.as_binary()),
-            other => return Err(EncodeError(format!("there is no form for {other} here"))),
+            DataType::Date32 => Values::Date(array.as_primitive::<Date32Type>()),
+            DataType::Time64(TimeUnit::Microsecond) => {
+                let array = array.as_primitive::<Time64MicrosecondType>();
+                let wrong = |micros| !(0..=moment::DAY).contains(&micros);
+                refuse(field, array.iter(), wrong, "not a time of day")?;
+                Values::Time(array)
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => Values::Timestamp {
+                array: array.as_primitive::<TimestampMicrosecondType>(),
+                zoned: zone.is_some(),
+            },
+            other => {
+                return Err(EncodeError::Format(format!("there is no form for {other} here")));
+            }
         };
         Ok(Self { array, values })
     }
@@ -71,46 +114,66 @@ impl<'a> Column<'a> {
         if self.array.is_null(row) {
             return Cell::Null;
         }
-        match self.values {
-            Values::Integer(array) => Cell::Integer(array.value(row)),
-            Values::Real(array) => Cell::Real(array.value(row)),
-            Values::Decimal(array, wide) => {
-                Cell::Decimal { digits: array.value_as_string(row), wide }
+        Cell::Plain(match self.values {
+            Values::Text(array) => return Cell::Text(array.value(row)),
+            Values::Json(array) => return Cell::Json(array.value(row)),
+            Values::Boolean(array) => Plain::Boolean(array.value(row)),
+            Values::Integer(array) => Plain::Integer(array.value(row)),
+            Values::Single(array) => Plain::Single(array.value(row)),
+            Values::Real(array) => Plain::Real(array.value(row)),
+            Values::Decimal { array, scale, wide } => {
+                Plain::Decimal { unscaled: array.value(row), scale, wide }
             }
-            Values::Text(array) => Cell::Text(array.value(row)),
-            Values::Bytes(array) => Cell::Bytes(array.value(row)),
+            Values::Bytes(array) => Plain::Bytes(array.value(row)),
+            Values::Date(array) => Plain::Moment(Moment::Date(array.value(row))),
+            Values::Time(array) => Plain::Moment(Moment::Time(array.value(row))),
+            Values::Timestamp { array, zoned } => {
+                Plain::Moment(Moment::at(array.value(row), zoned))
+            }
+        })
+    }
+}
+
+impl Plain<'_> {
+    /// Appends the value. `quote` stands on both sides of what is neither a number that every double holds nor a truth value;
+    /// bytes are always in quotes.
+    pub(super) fn write(&self, quote: &str, out: &mut Vec<u8>) {
+        match *self {
+            Self::Boolean(true) => out.extend_from_slice(b"true"),
+            Self::Boolean(false) => out.extend_from_slice(b"false"),
+            Self::Integer(value) => number::integer(value, out),
+            Self::Single(value) => number::single(value, quote, out),
+            Self::Real(value) => number::real(value, quote, out),
+            Self::Decimal { unscaled, scale, wide } => {
+                let quote = if wide { quote } else { "" };
+                out.extend_from_slice(quote.as_bytes());
+                number::decimal(unscaled, scale, out);
+                out.extend_from_slice(quote.as_bytes());
+            }
+            Self::Moment(moment) => {
+                out.extend_from_slice(quote.as_bytes());
+                moment.write(Years::Iso, out);
+                out.extend_from_slice(quote.as_bytes());
+            }
+            Self::Bytes(value) => number::base64(value, out),
         }
     }
 }
 
-/// Appends a whole number.
-pub(super) fn integer(value: i64, out: &mut Vec<u8>) {
-    write!(out, "{value}").expect("a vector takes every byte");
-}
-
-/// Appends a number with the fewest digits that read back as it; `quote` stands on both sides of a word that is no number.
-pub(super) fn real(value: f64, quote: &str, out: &mut Vec<u8>) {
-    if value.is_finite() {
-        serde_json::to_writer(out, &value)
-            .expect("a float serialises, and a vector takes every byte");
-        return;
+/// Refuses the first value that is `wrong`.
+///
+/// # Errors
+/// [`EncodeError::Value`], its row counted from 1.
+pub(super) fn refuse<T>(
+    field: &Field,
+    values: impl Iterator<Item = Option<T>>,
+    wrong: impl Fn(T) -> bool,
+    what: &'static str,
+) -> Result<(), EncodeError> {
+    for (row, value) in (1..).zip(values) {
+        if value.is_some_and(&wrong) {
+            return Err(EncodeError::Value { row, column: field.name().clone(), what });
+        }
     }
-    let word = match (value.is_nan(), value > 0.0) {
-        (true, _) => "NaN",
-        (false, true) => "Infinity",
-        (false, false) => "-Infinity",
-    };
-    write!(out, "{quote}{word}{quote}").expect("a vector takes every byte");
-}
-
-/// Appends bytes as base64 in quotes.
-pub(super) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(b'"');
-    let start = out.len();
-    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    let written = STANDARD
-        .encode_slice(bytes, out.get_mut(start..).unwrap_or_default())
-        .expect("the buffer was made as long as base64 of these bytes is");
-    out.truncate(start + written);
-    out.push(b'"');
+    Ok(())
 }

@@ -1,14 +1,15 @@
 //! CSV: RFC 4180 in UTF-8, a header line, CRLF after every record.
 //!
-//! Text, base64 of bytes (RFC 4648 section 4) and names are always in quotes, numbers never are. So NULL, which is nothing between two commas, and
-//! the empty text, which is `""`, stay apart. NaN and infinities are the words `NaN`, `Infinity`, `-Infinity`; decimals are their digits.
+//! Text, JSON, base64 of bytes (RFC 4648 section 4) and names are always in quotes; numbers, truth values, days and times never are.
+//! So NULL, which is nothing between two commas, and the empty text, which is `""`, stay apart. NaN and infinities are the words
+//! `NaN`, `Infinity`, `-Infinity`; decimals are their digits.
 //!
 //! A section of one column has a second one, without a name and always NULL: a record that is only NULL would be an empty line,
 //! and readers skip those.
 //!
 //! A text or name that begins with one of `= + - @ TAB CR` is run by spreadsheets as a formula. It gets an apostrophe in front
-//! ([OWASP](https://owasp.org/www-community/attacks/CSV_Injection)), unless `export.csv_formulas` is `keep`. Numbers and base64
-//! are left alone: neither can hold what a formula calls.
+//! ([OWASP](https://owasp.org/www-community/attacks/CSV_Injection)), unless `export.csv_formulas` is `keep`. Everything
+//! else is left alone: numbers, times, JSON and base64 cannot hold what a formula calls.
 
 use antumbra_config::CsvFormulas;
 use arrow_array::RecordBatch;
@@ -16,7 +17,7 @@ use arrow_schema::SchemaRef;
 use csv_core::WriteResult;
 
 use super::EncodeError;
-use super::cell::{self, Cell, Column};
+use super::cell::{Cell, Column};
 
 /// Encodes rows as records.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl CsvEncoder {
         defused: u64,
     ) -> Result<Self, EncodeError> {
         if schema.fields().is_empty() {
-            return Err(EncodeError("CSV cannot hold rows without columns".to_owned()));
+            return Err(EncodeError::Format("CSV cannot hold rows without columns".to_owned()));
         }
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
         Ok(Self { names, formulas, defused })
@@ -90,20 +91,21 @@ impl<'a> Record<'a> {
         self.cells += 1;
         match cell {
             Cell::Null => {}
-            Cell::Integer(value) => cell::integer(*value, self.out),
-            Cell::Real(value) => cell::real(*value, "", self.out),
-            Cell::Decimal { digits, .. } => self.out.extend_from_slice(digits.as_bytes()),
             Cell::Text(value) => self.text(value),
-            Cell::Bytes(value) => cell::base64(value, self.out),
+            Cell::Json(value) => self.quoted("", value),
+            Cell::Plain(value) => value.write("", self.out),
         }
     }
 
     fn text(&mut self, value: &str) {
+        let formula = self.formulas == CsvFormulas::Defuse && value.starts_with(FORMULA);
+        *self.defused += u64::from(formula);
+        self.quoted(if formula { "'" } else { "" }, value);
+    }
+
+    fn quoted(&mut self, before: &str, value: &str) {
         self.out.push(b'"');
-        if self.formulas == CsvFormulas::Defuse && value.starts_with(FORMULA) {
-            self.out.push(b'\'');
-            *self.defused += 1;
-        }
+        self.out.extend_from_slice(before.as_bytes());
         doubled(value.as_bytes(), self.out);
         self.out.push(b'"');
     }
@@ -203,6 +205,21 @@ mod tests {
         encoder.header(&mut out);
         assert_eq!(out, b"\"'=a\"\"\",\"b\"\r\n");
         assert_eq!(encoder.defused(), 7);
+    }
+
+    #[test]
+    fn only_text_is_defused() {
+        use crate::silo::ColumnType;
+        let json: ArrayRef = Arc::new(StringArray::from(vec!["-1", "\"=1\""]));
+        let days: ArrayRef = Arc::new(arrow_array::Date32Array::from(vec![-735_160, 3_789_421]));
+        let fields = vec![ColumnType::Json.field("j"), ColumnType::Date.field("d")];
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![json, days]).unwrap();
+        let mut encoder = CsvEncoder::new(&batch.schema(), CsvFormulas::Defuse, 0).unwrap();
+        let mut out = Vec::new();
+        encoder.rows(&batch, &mut out).unwrap();
+        let expected = "\"-1\",-0043-03-15\r\n\"\"\"=1\"\"\",+12345-01-31\r\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert_eq!(encoder.defused(), 0);
     }
 
     #[test]

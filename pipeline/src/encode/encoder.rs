@@ -9,8 +9,31 @@ use super::{csv, json, parquet};
 
 /// A value or schema cannot be written in a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct EncodeError(pub(crate) String);
+pub(crate) enum EncodeError {
+    /// Rows of this schema cannot be, or the format's writer failed.
+    #[error("{0}")]
+    Format(String),
+    /// One value cannot be.
+    #[error("row {row}, column {column}: {what}")]
+    Value {
+        /// The row's number from 1: in the batch inside this room, in the section outside.
+        row: u64,
+        /// The column.
+        column: String,
+        /// What is wrong, without the value.
+        what: &'static str,
+    },
+}
+
+impl EncodeError {
+    /// Counts rows from the beginning of the file, of which `before` stand before this batch.
+    fn after(mut self, before: u64) -> Self {
+        if let Self::Value { row, .. } = &mut self {
+            *row = row.saturating_add(before);
+        }
+        self
+    }
+}
 
 /// Encodes one file of one section.
 #[derive(Debug)]
@@ -56,22 +79,23 @@ impl Encoder {
         }
     }
 
-    /// Appends rows of a slice; `first`: no row of the file was encoded before.
+    /// Appends rows of a slice; `before` is how many rows of the file were encoded before.
     ///
     /// # Errors
-    /// [`EncodeError`] when a value cannot be held.
+    /// [`EncodeError`] when a value cannot be held; its row counts from the beginning of the file.
     pub(crate) fn rows(
         &mut self,
         batch: &RecordBatch,
-        first: bool,
+        before: u64,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         match self {
-            Self::Json(json) => json.elements(batch, first, out),
+            Self::Json(json) => json.elements(batch, before == 0, out),
             Self::Csv(csv) => csv.rows(batch, out),
             Self::Ndjson(json) => json.lines(batch, out),
             Self::Parquet(parquet) => parquet.rows(batch),
         }
+        .map_err(|error| error.after(before))
     }
 
     /// Ends a slice that has rows, and returns what the epilogue will need of it.

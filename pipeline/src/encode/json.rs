@@ -2,20 +2,24 @@
 //!
 //! What JSON cannot say by itself: NULL is `null`, apart from `""`. Bytes are base64 (RFC 4648 section 4). A decimal is a number if
 //! its column has at most 15 digits, which every double holds, else a string. NaN and infinities are the strings `"NaN"`,
-//! `"Infinity"`, `"-Infinity"`. Whole numbers are numbers, also beyond 2^53.
+//! `"Infinity"`, `"-Infinity"`. Whole numbers are numbers, also beyond 2^53. Days and times are strings (see [`Moment`]). A column of
+//! JSON is part of the document as it is, its numbers digit by digit.
+//!
+//! [`Moment`]: crate::text::Moment
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use super::EncodeError;
-use super::cell::{self, Cell, Column};
+use super::cell::{Cell, Column};
+use crate::text;
 
 pub(super) const PROLOGUE: &[u8] = b"[";
 pub(super) const EPILOGUE: &[u8] = b"\n]\n";
 
 /// Encodes rows as JSON objects, in an array or a line each.
 ///
-/// Ours rather than arrow-json's: that crate brings Arrow's casting kernels, a quarter of the build, for six types.
+/// Ours rather than arrow-json's: that crate brings Arrow's casting kernels, a quarter of the build, for a dozen types.
 #[derive(Debug)]
 pub(crate) struct JsonEncoder {
     /// What stands before each value: comma or brace, name, colon.
@@ -26,7 +30,7 @@ impl JsonEncoder {
     pub(super) fn new(schema: &SchemaRef) -> Self {
         let before = schema.fields().iter().enumerate().map(|(index, field)| {
             let mut before = if index == 0 { b"{".to_vec() } else { b",".to_vec() };
-            text(field.name(), &mut before);
+            text::json::string(field.name(), &mut before);
             before.push(b':');
             before
         });
@@ -74,21 +78,10 @@ impl JsonEncoder {
 fn value(cell: &Cell<'_>, out: &mut Vec<u8>) {
     match cell {
         Cell::Null => out.extend_from_slice(b"null"),
-        Cell::Integer(value) => cell::integer(*value, out),
-        Cell::Real(value) => cell::real(*value, "\"", out),
-        Cell::Decimal { digits, wide } => {
-            let quote: &[u8] = if *wide { b"\"" } else { b"" };
-            out.extend_from_slice(quote);
-            out.extend_from_slice(digits.as_bytes());
-            out.extend_from_slice(quote);
-        }
-        Cell::Text(value) => text(value, out),
-        Cell::Bytes(value) => cell::base64(value, out),
+        Cell::Text(value) => text::json::string(value, out),
+        Cell::Json(value) => out.extend_from_slice(value.as_bytes()),
+        Cell::Plain(value) => value.write("\"", out),
     }
-}
-
-fn text(value: &str, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, value).expect("a string serialises, and a vector takes every byte");
 }
 
 #[cfg(test)]

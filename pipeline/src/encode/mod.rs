@@ -8,5 +8,7 @@ mod csv;
 mod encoder;
 mod json;
 mod parquet;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use encoder::{EncodeError, Encoder, extension, media_type, method};

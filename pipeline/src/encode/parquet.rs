@@ -3,11 +3,17 @@
 //! A slice is encoded as the first row group of a file of its own, and its metadata is kept with the slice. The epilogue
 //! moves the offsets of all of them to where the slices stand, and writes one footer. So slices can be made in any
 //! order and by any worker, and the file is the same.
+//!
+//! Types are Arrow's, with two differences. `-infinity` of days and timestamps is the second least number instead of the least,
+//! since that is what `DuckDB` reads as it; the least one would be a day in the past. The time 24:00:00 is refused: Parquet has
+//! no such time, and pyarrow reads midnight.
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Date32Type, Time64MicrosecondType, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{
@@ -22,6 +28,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 
 use super::EncodeError;
+use super::cell::refuse;
+use crate::text::moment;
 
 pub(super) const PROLOGUE: &[u8] = b"PAR1";
 
@@ -41,7 +49,7 @@ struct RowGroup {
 impl ParquetEncoder {
     pub(super) fn new(schema: &SchemaRef) -> Result<Self, EncodeError> {
         if schema.fields().is_empty() {
-            return Err(EncodeError("Parquet cannot hold rows without columns".to_owned()));
+            return Err(EncodeError::Format("Parquet cannot hold rows without columns".to_owned()));
         }
         writer(schema)?;
         Ok(Self { schema: Arc::clone(schema), open: None })
@@ -52,14 +60,14 @@ impl ParquetEncoder {
             Some(group) => group,
             none => none.insert(RowGroup::new(&self.schema)?),
         };
-        group.waiting.push(batch.clone());
+        group.waiting.push(holdable(batch)?);
         group.write(RUN_ROWS)
     }
 
     /// Appends the row group and returns its length and metadata.
     pub(super) fn end_slice(&mut self, out: &mut Vec<u8>) -> Result<Vec<u8>, EncodeError> {
         let Some(mut open) = self.open.take() else {
-            return Err(EncodeError("a slice without rows".to_owned()));
+            return Err(EncodeError::Format("a slice without rows".to_owned()));
         };
         open.write(1)?;
         let RowGroup { mut file, columns, .. } = open;
@@ -68,7 +76,7 @@ impl ParquetEncoder {
             column.close().map_err(failed)?.append_to_row_group(&mut group).map_err(failed)?;
         }
         let metadata = group.close().map_err(failed)?;
-        file.flush().map_err(|error| EncodeError(error.to_string()))?;
+        file.flush().map_err(|error| EncodeError::Format(error.to_string()))?;
         let bytes = file.inner().get(PROLOGUE.len()..).unwrap_or_default();
         out.extend_from_slice(bytes);
         let mut kept = (bytes.len() as u64).to_le_bytes().to_vec();
@@ -79,7 +87,8 @@ impl ParquetEncoder {
     }
 
     pub(super) fn epilogue(&self, kept: &[Vec<u8>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let unreadable = || EncodeError("metadata of a row group cannot be read back".to_owned());
+        let unreadable =
+            || EncodeError::Format("metadata of a row group cannot be read back".to_owned());
         let mut groups = Vec::with_capacity(kept.len());
         let mut start = 0_i64;
         let mut rows = 0;
@@ -126,7 +135,7 @@ impl RowGroup {
             [] => return Ok(()),
             [one] => one.clone(),
             [first, ..] => concat_batches(first.schema_ref(), &self.waiting)
-                .map_err(|error| EncodeError(error.to_string()))?,
+                .map_err(|error| EncodeError::Format(error.to_string()))?,
         };
         self.waiting.clear();
         let mut at = 0;
@@ -146,13 +155,55 @@ impl RowGroup {
         for (field, column) in run.schema_ref().fields().iter().zip(run.columns()) {
             for leaf in compute_leaves(field, column).map_err(failed)? {
                 let Some(writer) = writers.next() else {
-                    return Err(EncodeError("a column has more leaves than writers".to_owned()));
+                    return Err(EncodeError::Format(
+                        "a column has more leaves than writers".to_owned(),
+                    ));
                 };
                 writer.write(&leaf).map_err(failed)?;
             }
         }
         Ok(())
     }
+}
+
+/// Returns the batch with the numbers that Parquet's readers take for what the values are.
+fn holdable(batch: &RecordBatch) -> Result<RecordBatch, EncodeError> {
+    let mut columns = Vec::with_capacity(batch.num_columns());
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        columns.push(match column.data_type() {
+            DataType::Date32 => {
+                let days = column.as_primitive::<Date32Type>();
+                infinite(column, days, i32::MIN, i32::MIN + 1)
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                let micros = column.as_primitive::<TimestampMicrosecondType>();
+                infinite(column, micros, i64::MIN, i64::MIN + 1)
+            }
+            DataType::Time64(TimeUnit::Microsecond) => {
+                let micros = column.as_primitive::<Time64MicrosecondType>();
+                let wrong = |micros| !(0..moment::DAY).contains(&micros);
+                refuse(field, micros.iter(), wrong, "not a time before 24:00:00")?;
+                Arc::clone(column)
+            }
+            _ => Arc::clone(column),
+        });
+    }
+    RecordBatch::try_new(batch.schema(), columns)
+        .map_err(|error| EncodeError::Format(error.to_string()))
+}
+
+/// Returns the column with `least` as `second`; itself if there is none.
+fn infinite<T: ArrowPrimitiveType>(
+    column: &ArrayRef,
+    values: &PrimitiveArray<T>,
+    least: T::Native,
+    second: T::Native,
+) -> ArrayRef {
+    if !values.values().contains(&least) {
+        return Arc::clone(column);
+    }
+    let moved = values.unary::<_, T>(|value| if value == least { second } else { value });
+    Arc::new(moved.with_data_type(column.data_type().clone()))
 }
 
 fn writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>, EncodeError> {
@@ -200,7 +251,7 @@ fn moved(
     ordinal: usize,
 ) -> Result<RowGroupMetaData, EncodeError> {
     let ordinal = i32::try_from(ordinal)
-        .map_err(|_| EncodeError("more row groups than Parquet can number".to_owned()))?;
+        .map_err(|_| EncodeError::Format("more row groups than Parquet can number".to_owned()))?;
     let mut columns = Vec::with_capacity(group.columns().len());
     for column in group.columns() {
         let moved = column
@@ -221,7 +272,7 @@ fn moved(
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
 fn failed(error: ParquetError) -> EncodeError {
-    EncodeError(error.to_string())
+    EncodeError::Format(error.to_string())
 }
 
 /// Rows handed to the writer at once, counted from the beginning of the slice; its own batches are as long.

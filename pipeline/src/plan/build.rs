@@ -78,7 +78,9 @@ fn given(request: &Request) -> Identifiers {
     given
 }
 
-fn section(request: &Request, silo: &Silo, datapoint: &Datapoint) -> Planned {
+/// Returns what a request makes of one datapoint, before anything is known of its person: its shape is not looked at yet.
+#[must_use]
+pub fn section(request: &Request, silo: &Silo, datapoint: &Datapoint) -> Planned {
     let tenant_wide = request.scope != ScopeKind::DataSubject;
     let mut skipped = None;
     let source = match &datapoint.source {
@@ -153,6 +155,12 @@ fn narrow(spec: &mut SectionSpec, request: &Request, datapoint: &Datapoint) -> V
                 field: field.as_str().to_owned(),
                 values: values.clone(),
             });
+        }
+    }
+    for (field, values) in &details.scope_fields {
+        let declared = datapoint.filter.iter().any(|(_, known)| known.as_str() == field);
+        if !values.is_empty() && !declared {
+            notes.push(format!("not narrowed by {field}: no column is declared for it"));
         }
     }
     notes

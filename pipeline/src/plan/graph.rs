@@ -70,7 +70,28 @@ pub(super) async fn close(
         }
         changed = next;
     }
+    pass_on(nodes, &mut found.failed);
     Ok(found)
+}
+
+/// A datapoint that needs what a failed one would have provided was asked for too little or not at all: what it provides is
+/// as incomplete.
+fn pass_on(nodes: &[Node<'_>], failed: &mut BTreeMap<String, String>) {
+    let mut grew = true;
+    while grew {
+        grew = false;
+        for node in nodes {
+            if !node.spec.needs().iter().flatten().any(|name| failed.contains_key(name)) {
+                continue;
+            }
+            for (identifier, _) in &node.provides {
+                if !failed.contains_key(identifier) {
+                    failed.insert(identifier.clone(), node.spec.name());
+                    grew = true;
+                }
+            }
+        }
+    }
 }
 
 /// Says whether one of the alternatives is known completely; no alternative needs nothing.

@@ -7,5 +7,5 @@ mod build;
 mod graph;
 mod model;
 
-pub use build::build;
+pub use build::{build, section};
 pub use model::{Plan, Planned, Skipped};

@@ -1,82 +1,182 @@
 //! How is one leased job done, from wherever it stands?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use antumbra_config::Format;
+use antumbra_crypto::Retry;
 use antumbra_jobs::{FenceToken, JobState, Lease, NewSection, Progress, Request};
-use tokio_util::sync::CancellationToken;
 
+use super::backoff::{Tries, wait};
 use super::collect::{Collector, Prepared};
-use super::package;
+use super::package::{Packaging, package};
+use super::running::Halt;
 use super::sessions::Sessions;
 use crate::plan::{self, Plan};
 use crate::{Engine, PipelineError, crash_point};
 
 /// Plans unless there is a plan, collects what is not collected, packages.
+///
+/// Faults of store and objects that may pass are tried again here, from the last commit and in the same snapshots.
 pub(super) async fn run(
     engine: &Arc<Engine>,
     lease: Lease,
-    cancel: CancellationToken,
+    halt: Halt,
 ) -> Result<(), PipelineError> {
     if lease.fence.0 > MOST_LEASES {
         return Err(PipelineError::TooManyLeases { leases: lease.fence.0 });
     }
-    let store = engine.store();
-    let job = store.job(lease.job).await?;
-    let request = store.request_of(lease.job).await?;
-    let mut sessions = Sessions::new(&engine.settings().silos);
-    let (plan, fresh) = match store.plan(lease.job).await? {
-        Some(bytes) => (Plan::from_bytes(&bytes)?, false),
-        None => {
-            let made = tokio::select! {
-                biased;
-                made = make_plan(engine, &lease, &request, &mut sessions) => made,
-                () = cancel.cancelled() => Err(PipelineError::Interrupted),
-            };
-            (made?, true)
+    let mut run = Run::new(engine, lease, halt.clone());
+    let mut tries = Tries::new(TRIES, FIRST_PAUSE);
+    loop {
+        let result = tokio::select! {
+            biased;
+            () = halt.abandoned() => Err(PipelineError::Interrupted),
+            result = Box::pin(run.attempt()) => result,
+        };
+        let Err(error) = result else { return Ok(()) };
+        run.drop_uncommitted().await;
+        if matches!(error, PipelineError::Interrupted) || !is_passing(&error) {
+            return Err(error);
         }
-    };
-    let plan = Arc::new(plan);
-    if job.state != JobState::Packaging {
-        let formats = formats(&request)?;
-        let prepared = Prepared { plan: Arc::clone(&plan), sessions, fresh };
-        Collector::new(engine, lease.clone(), &job, prepared, &formats, cancel.clone())?
-            .run()
-            .await?;
+        let Some(pause) = tries.failed(run.commits()) else { return Err(error) };
+        tracing::warn!(
+            job = %run.lease.job, code = error.code(), error = %Chain(&error), "job tried again"
+        );
+        wait(&halt, pause).await?;
     }
-    crash_point("package.begin");
-    package::package(engine, &lease, &request, &job, &plan, &cancel).await
 }
 
-async fn make_plan(
-    engine: &Arc<Engine>,
-    lease: &Lease,
-    request: &Request,
-    sessions: &mut Sessions,
-) -> Result<Plan, PipelineError> {
-    crash_point("plan.begin");
-    let settings = engine.settings();
-    let limit = usize::try_from(settings.export.max_identifier_values.get()).unwrap_or(usize::MAX);
-    let patient = lease.fence.0 < MAX_LEASES;
-    let formulas = settings.export.csv_formulas;
-    let plan = plan::build(request, &settings.silos, sessions, limit, patient, formulas).await?;
-    crash_point("plan.made");
-    let sections: Vec<NewSection> = (0..)
-        .zip(&plan.sections)
-        .map(|(ordinal, section)| NewSection {
-            ordinal,
-            silo: section.spec.silo.clone(),
-            datapoint: section.spec.datapoint.clone(),
+/// A job under one lease, and what outlives its tries.
+struct Run<'a> {
+    engine: &'a Arc<Engine>,
+    lease: Lease,
+    halt: Halt,
+    sessions: Option<Sessions>,
+    /// The plan, and whether this run made it.
+    plan: Option<(Arc<Plan>, bool)>,
+    collector: Option<Collector>,
+    packagings: u32,
+}
+
+impl<'a> Run<'a> {
+    fn new(engine: &'a Arc<Engine>, lease: Lease, halt: Halt) -> Self {
+        let sessions = Some(Sessions::new(&engine.parts().silos));
+        Self { engine, lease, halt, sessions, plan: None, collector: None, packagings: 0 }
+    }
+
+    /// Goes on from what is committed.
+    async fn attempt(&mut self) -> Result<(), PipelineError> {
+        let store = self.engine.store();
+        let job = store.job(self.lease.job).await?;
+        let request = store.request_of(self.lease.job).await?;
+        let (plan, fresh) = self.plan(&request).await?;
+        if job.state != JobState::Packaging {
+            if let Some(sessions) = self.sessions.take() {
+                let prepared = Prepared { plan: Arc::clone(&plan), sessions, fresh };
+                let formats = formats(&request)?;
+                let (lease, halt) = (self.lease.clone(), self.halt.clone());
+                self.collector =
+                    Some(Collector::new(self.engine, lease, &job, prepared, &formats, halt)?);
+            }
+            if let Some(collector) = &mut self.collector {
+                collector.run().await?;
+            }
+        }
+        crash_point("package.begin");
+        self.packagings += 1;
+        package(&Packaging {
+            engine: self.engine,
+            lease: &self.lease,
+            request: &request,
+            job: &job,
+            plan: &plan,
+            stop: self.halt.stop(),
+            reconnected: self.collector.as_ref().is_some_and(Collector::has_reconnected),
+            attempt: self.packagings,
         })
-        .collect();
-    let progress = Progress {
-        rows_expected: plan.rows_expected(),
-        sections_total: u32::try_from(sections.len()).unwrap_or(u32::MAX),
-        ..Progress::default()
-    };
-    engine.store().save_plan(lease, &plan.to_bytes()?, &sections, &progress).await?;
-    crash_point("plan.saved");
-    Ok(plan)
+        .await
+    }
+
+    /// Returns the stored plan, or makes one.
+    async fn plan(&mut self, request: &Request) -> Result<(Arc<Plan>, bool), PipelineError> {
+        if let Some((plan, fresh)) = &self.plan {
+            return Ok((Arc::clone(plan), *fresh));
+        }
+        let (plan, fresh) = match self.engine.store().plan(self.lease.job).await? {
+            Some(bytes) => (Plan::from_bytes(&bytes)?, false),
+            None => (self.make_plan(request).await?, true),
+        };
+        let plan = Arc::new(plan);
+        self.plan = Some((Arc::clone(&plan), fresh));
+        Ok((plan, fresh))
+    }
+
+    /// Plans. A silo that may answer later is asked again, everything else with it, before what it would provide counts as failed.
+    async fn make_plan(&mut self, request: &Request) -> Result<Plan, PipelineError> {
+        crash_point("plan.begin");
+        let settings = self.engine.settings();
+        let export = &settings.export;
+        let limit = usize::try_from(export.max_identifier_values.get()).unwrap_or(usize::MAX);
+        let mut tries = Tries::new(export.silo_attempts.get(), export.silo_backoff.duration());
+        let sessions =
+            self.sessions.get_or_insert_with(|| Sessions::new(&self.engine.parts().silos));
+        let plan = loop {
+            let patient = !tries.is_last();
+            let made = tokio::select! {
+                biased;
+                made = plan::build(
+                    request, &settings.silos, sessions, limit, patient, export.csv_formulas,
+                ) => made,
+                () = self.halt.stop().cancelled() => Err(PipelineError::Interrupted),
+            };
+            match made {
+                Err(PipelineError::Section { silo, datapoint, source }) if patient => {
+                    tracing::warn!(
+                        job = %self.lease.job, silo, datapoint, code = source.code(),
+                        "planned again: a silo failed"
+                    );
+                    sessions.forget(&silo);
+                    wait(&self.halt, tries.failed(0).unwrap_or_default()).await?;
+                }
+                made => break made?,
+            }
+        };
+        crash_point("plan.made");
+        self.save(&plan).await?;
+        Ok(plan)
+    }
+
+    async fn save(&mut self, plan: &Plan) -> Result<(), PipelineError> {
+        let sections: Vec<NewSection> = (0..)
+            .zip(&plan.sections)
+            .map(|(ordinal, section)| NewSection {
+                ordinal,
+                silo: section.spec.silo.clone(),
+                datapoint: section.spec.datapoint.clone(),
+            })
+            .collect();
+        let progress = Progress {
+            rows_expected: plan.rows_expected(),
+            sections_total: u32::try_from(sections.len()).unwrap_or(u32::MAX),
+            ..Progress::default()
+        };
+        let bytes = plan.to_bytes()?;
+        self.engine.store().save_plan(&self.lease, &bytes, &sections, &progress).await?;
+        crash_point("plan.saved");
+        Ok(())
+    }
+
+    /// Gives up what is not committed, uploads that are open included.
+    async fn drop_uncommitted(&mut self) {
+        if let Some(collector) = &mut self.collector {
+            collector.drop_uncommitted().await;
+        }
+    }
+
+    fn commits(&self) -> u64 {
+        self.collector.as_ref().map_or(0, Collector::commits)
+    }
 }
 
 fn formats(request: &Request) -> Result<Vec<Format>, PipelineError> {
@@ -87,11 +187,35 @@ fn formats(request: &Request) -> Result<Vec<Format>, PipelineError> {
         .collect()
 }
 
-/// Says whether a job that stopped on an error is left for another lease, after this many of them.
-pub(super) fn may_retry(error: &PipelineError, leases: FenceToken) -> bool {
-    error.retry() == antumbra_crypto::Retry::Later && leases.0 < MAX_LEASES
+/// Says whether a job that stopped on an error is left for another lease, after this many of them. A silo was asked often enough
+/// by then, and an object that cannot be written is the storage's answer.
+pub(super) fn may_lease(error: &PipelineError, leases: FenceToken) -> bool {
+    is_passing(error) && !matches!(error, PipelineError::Write(_)) && leases.0 < MAX_LEASES
 }
 
+/// Says whether a fault of store or objects may pass; those of silos were tried again where they were met.
+fn is_passing(error: &PipelineError) -> bool {
+    error.retry() == Retry::Later && !matches!(error, PipelineError::Section { .. })
+}
+
+/// Writes an error with its causes. Those of store and objects hold no data.
+struct Chain<'a>(&'a PipelineError);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = std::error::Error::source(self.0);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Tries in a row, without a commit, of a job whose store or objects fail: the first and three more.
+const TRIES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Leases after which a job is given up that never came to an end nor to an error: it may be what brings its workers down.
 const MOST_LEASES: u64 = 32;
 /// Leases after which a passing fault counts as a lasting one.

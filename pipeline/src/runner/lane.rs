@@ -76,17 +76,17 @@ impl Lane {
         Ok(())
     }
 
-    /// Encodes rows into the pack; `name` makes the name of a pack if a new one is needed.
+    /// Encodes rows, behind `before` rows of the file, into the pack; `name` makes the name of a pack if a new one is needed.
     pub(super) async fn rows(
         &mut self,
         batch: &RecordBatch,
-        first: bool,
+        before: u64,
         objects: &JobObjects,
         name: impl FnOnce() -> String + Send,
     ) -> Result<(), PipelineError> {
         let (format, file, pack) = self.parts(objects, name).await?;
         file.encoder
-            .rows(batch, first, &mut file.out)
+            .rows(batch, before, &mut file.out)
             .map_err(|error| unencodable(&file.section, format, error))?;
         file.drain(pack).await
     }
@@ -104,7 +104,7 @@ impl Lane {
             .map_err(|error| unencodable(&file.section, format, error))?;
         file.drain(pack).await?;
         let ordinal = file.state.next_segment;
-        let segment = file.writer.finish(pack).await?;
+        let segment = file.writer.finish(pack).await.map_err(PipelineError::writing)?;
         if let Some(segment) = &segment {
             file.state.add(segment);
         }
@@ -133,7 +133,7 @@ impl Lane {
             .epilogue(kept, &mut file.out)
             .map_err(|error| unencodable(&file.section, format, error))?;
         file.drain(pack).await?;
-        let last = file.writer.finish(pack).await?;
+        let last = file.writer.finish(pack).await.map_err(PipelineError::writing)?;
         let mut state = file.state.clone();
         state.defused = file.encoder.defused();
         let sha256 = std::mem::take(&mut file.sha256).finalize().into();
@@ -160,7 +160,8 @@ impl Lane {
         name: impl FnOnce() -> String + Send,
     ) -> Result<(Format, &mut File, &mut PackWriter), PipelineError> {
         if self.pack.is_none() {
-            self.pack = Some(PackWriter::create(objects, name()).await?);
+            let pack = PackWriter::create(objects, name()).await;
+            self.pack = Some(pack.map_err(PipelineError::writing)?);
         }
         match (&mut self.file, &mut self.pack) {
             (Some(file), Some(pack)) => Ok((self.format, file, pack)),
@@ -172,17 +173,16 @@ impl Lane {
 impl File {
     async fn drain(&mut self, pack: &mut PackWriter) -> Result<(), PipelineError> {
         self.sha256.update(&self.out);
-        self.writer.write(&self.out, pack).await?;
+        self.writer.write(&self.out, pack).await.map_err(PipelineError::writing)?;
         self.out.clear();
         Ok(())
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "consumes the error it rewords")]
 fn unencodable(section: &str, format: Format, error: EncodeError) -> PipelineError {
-    PipelineError::Encode {
-        section: section.to_owned(),
-        format: format.as_str(),
-        reason: error.to_string(),
-    }
+    let (reason, place) = match error {
+        EncodeError::Format(reason) => (reason, None),
+        EncodeError::Value { row, column, what } => (what.to_owned(), Some((row, column))),
+    };
+    PipelineError::Encode { section: section.to_owned(), format: format.as_str(), reason, place }
 }

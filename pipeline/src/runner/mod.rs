@@ -9,15 +9,24 @@ mod pending;
 mod section;
 mod state;
 mod stored;
+mod trying;
 
 mod package;
 mod records;
 mod report;
 
+mod backoff;
+mod control;
 mod job;
 mod open;
+mod reading;
+mod running;
 mod worker;
 
 pub use open::OpenBundle;
+pub(crate) use open::needed_objects;
+pub use reading::BundleReader;
+pub(crate) use reading::Readers;
+pub(crate) use running::Running;
 pub use sessions::Sessions;
 pub use worker::Worker;

@@ -1,6 +1,6 @@
 //! How is a published bundle read?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -106,4 +106,18 @@ impl OpenBundle {
     ) -> Option<ByteStream> {
         self.inner.entries.get(entry)?.read(&self.inner.objects, encoding, range)
     }
+}
+
+/// Returns the objects that a job's bundle is made of; `None` if nothing was published.
+pub(crate) async fn needed_objects(
+    store: &dyn JobStore,
+    job: JobId,
+) -> Result<Option<BTreeSet<String>>, PipelineError> {
+    let Some(published) = store.published(job).await? else { return Ok(None) };
+    let mut names = BTreeSet::new();
+    for file in &published.files {
+        let segments = store.segments(job, &file.entry).await?;
+        names.extend(segments.into_iter().map(|segment| segment.object));
+    }
+    Ok(Some(names))
 }

@@ -1,12 +1,11 @@
 //! How does a collected job become a bundle? One verifying read, the report, the manifest, the signature, one transaction.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use antumbra_bundle::{
-    Content, Entry, FileContent, JobObjects, MANIFEST_NAME, Manifest, Method, PackWriter, Run,
-    RunReport, SIGNATURE_NAME, ScopeContent, SectionContent, SegmentWriter, SettingsContent,
-    ZipLayout, hex,
+    BundleError, Content, Entry, FileContent, JobObjects, MANIFEST_NAME, Manifest, Method,
+    PackWriter, Run, RunReport, SIGNATURE_NAME, ScopeContent, SectionContent, Segment,
+    SegmentWriter, SettingsContent, ZipLayout, hex,
 };
 use antumbra_config::OnSiloError;
 use antumbra_jobs::{FileRecord, Job, Lease, Published, Request, ScopeKind};
@@ -20,15 +19,23 @@ use crate::plan::Plan;
 use crate::slice::{SLICE_BYTES, SLICE_ROWS};
 use crate::{Engine, PipelineError, SiloError, crash_point};
 
+/// What is packaged, and by whom.
+pub(super) struct Packaging<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) lease: &'a Lease,
+    pub(super) request: &'a Request,
+    pub(super) job: &'a Job,
+    pub(super) plan: &'a Plan,
+    pub(super) stop: &'a CancellationToken,
+    /// A silo was connected to again while this run collected: sections come from several of its snapshots.
+    pub(super) reconnected: bool,
+    /// Counts from 1 under this lease: names of objects are never used twice.
+    pub(super) attempt: u32,
+}
+
 /// Packages a job whose sections all ended, and publishes it.
-pub(super) async fn package(
-    engine: &Arc<Engine>,
-    lease: &Lease,
-    request: &Request,
-    job: &Job,
-    plan: &Plan,
-    cancel: &CancellationToken,
-) -> Result<(), PipelineError> {
+pub(super) async fn package(packaging: &Packaging<'_>) -> Result<(), PipelineError> {
+    let Packaging { engine, lease, request, job, plan, stop, .. } = *packaging;
     let store = engine.store();
     store.start_packaging(lease).await?;
     crash_point("package.started");
@@ -40,7 +47,8 @@ pub(super) async fn package(
     let expires_at = after(now, engine.settings().export.bundle_ttl.duration());
     let content = content(engine, request, plan, sections, &files);
     let facts = report::Facts { request, job, content: &content, made_at: now, expires_at };
-    let (report_file, report_entry) = report_file(&objects, lease, &report::html(&facts)).await?;
+    let (report_file, report_entry) =
+        report_file(packaging, &objects, &report::html(&facts)).await?;
     crash_point("package.report");
 
     let run = Run {
@@ -52,7 +60,7 @@ pub(super) async fn package(
         expires_at: expires_at.to_string(),
         worker: lease.worker.to_string(),
         leases: lease.fence.0,
-        resumed: lease.fence.0 > 1,
+        resumed: lease.fence.0 > 1 || packaging.reconnected,
         is_test: request.is_test,
         report: RunReport {
             name: report_file.entry.clone(),
@@ -72,7 +80,7 @@ pub(super) async fn package(
     entries.push(Entry::inline(MANIFEST_NAME, manifest.clone()));
     entries.push(Entry::inline(SIGNATURE_NAME, signature.clone()));
     let layout = ZipLayout::new(&entries, request.created_at)?;
-    let bundle_sha256 = read_all(&layout, &objects, cancel).await?;
+    let bundle_sha256 = read_all(&layout, &objects, stop).await?;
     crash_point("package.verified");
     let published = Published {
         manifest,
@@ -139,7 +147,7 @@ async fn data_files(
             let entry = records::to_entry(&file, store.segments(lease.job, &file.entry).await?);
             if !records::fits(&entry, &file) {
                 let what = format!("entry {}", file.entry);
-                return Err(antumbra_bundle::BundleError::Corrupt { what }.into());
+                return Err(BundleError::Corrupt { what }.into());
             }
             files.push(file);
             entries.push(entry);
@@ -212,15 +220,12 @@ pub(super) const fn scope_word(scope: ScopeKind) -> &'static str {
 
 /// Seals the report into a pack of its own.
 async fn report_file(
+    packaging: &Packaging<'_>,
     objects: &JobObjects,
-    lease: &Lease,
     html: &str,
 ) -> Result<(FileRecord, Entry), PipelineError> {
-    let mut pack = PackWriter::create(objects, format!("{:04}-report", lease.fence.0)).await?;
-    let mut writer = SegmentWriter::new(Method::Deflated, 6);
-    writer.write(html.as_bytes(), &mut pack).await?;
-    let segment = writer.finish(&mut pack).await?;
-    pack.finish().await?;
+    let name = format!("{:04}-{:05}-report", packaging.lease.fence.0, packaging.attempt);
+    let segment = sealed(objects, name, html).await.map_err(PipelineError::writing)?;
     let entry =
         Entry::of_segments(report::NAME, Method::Deflated, segment.into_iter().collect::<Vec<_>>());
     let file = FileRecord {
@@ -239,6 +244,19 @@ async fn report_file(
     Ok((file, entry))
 }
 
+async fn sealed(
+    objects: &JobObjects,
+    name: String,
+    text: &str,
+) -> Result<Option<Segment>, BundleError> {
+    let mut pack = PackWriter::create(objects, name).await?;
+    let mut writer = SegmentWriter::new(Method::Deflated, 6);
+    writer.write(text.as_bytes(), &mut pack).await?;
+    let segment = writer.finish(&mut pack).await?;
+    pack.finish().await?;
+    Ok(segment)
+}
+
 fn report_segments(entry: &Entry) -> Vec<antumbra_jobs::SegmentRecord> {
     let antumbra_bundle::Body::Segments(segments) = &entry.body else { return Vec::new() };
     (0..)
@@ -251,13 +269,13 @@ fn report_segments(entry: &Entry) -> Vec<antumbra_jobs::SegmentRecord> {
 async fn read_all(
     layout: &ZipLayout,
     objects: &JobObjects,
-    cancel: &CancellationToken,
+    stop: &CancellationToken,
 ) -> Result<[u8; 32], PipelineError> {
     let mut sha256 = Sha256::new();
     let mut len = 0;
     let mut stream = layout.read(objects, 0..layout.len());
     while let Some(bytes) = stream.try_next().await? {
-        if cancel.is_cancelled() {
+        if stop.is_cancelled() {
             return Err(PipelineError::Interrupted);
         }
         sha256.update(&bytes);
@@ -265,7 +283,7 @@ async fn read_all(
     }
     if len != layout.len() {
         let what = "length of the bundle".to_owned();
-        return Err(antumbra_bundle::BundleError::Corrupt { what }.into());
+        return Err(BundleError::Corrupt { what }.into());
     }
     Ok(sha256.finalize().into())
 }

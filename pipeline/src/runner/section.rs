@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use antumbra_bundle::SectionContent;
-use antumbra_config::OnSiloError;
 use antumbra_jobs::{FileRecord, SectionEnd, SectionOutcome, SliceCommit};
 use arrow_array::RecordBatch;
 use tokio_util::sync::CancellationToken;
 
 use super::collect::Collector;
 use super::document::{content, defused_note, to_document};
-use super::job::may_retry;
 use super::records;
 use super::state::SectionState;
 use super::stored::{join_list, read_cursor, split_list, write_cursor};
@@ -22,7 +19,7 @@ use crate::slice::Slicer;
 use crate::{PipelineError, SiloError, crash_point};
 
 /// Why a section stopped.
-enum Stop {
+pub(super) enum Stop {
     /// Its silo failed: the policy decides.
     Silo(SiloError),
     /// The job cannot go on.
@@ -46,55 +43,16 @@ struct Reading {
 }
 
 impl Collector {
-    /// Collects a section to its end, whatever that is; `Ok` unless the job has to stop.
-    pub(super) async fn section(&mut self, ordinal: u32) -> Result<(), PipelineError> {
-        let plan = Arc::clone(&self.plan);
-        let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
-        let planned = plan.sections.get(place).ok_or(PipelineError::Document { what: "plan" })?;
-        if let Some(skipped) = &planned.skipped {
-            let failed = skipped.outcome == "failed";
-            let mut document = content(planned, None, &skipped.outcome);
-            document.reason = Some(skipped.reason.clone());
-            document.code.clone_from(&skipped.code);
-            self.end_without_files(ordinal, &document, failed).await?;
-            if failed && self.policy == OnSiloError::Fail {
-                self.flush().await?;
-                return Err(failure(planned, provider_failed(skipped)));
-            }
-            return Ok(());
-        }
-        for attempt in 1.. {
-            match self.read_section(ordinal, planned).await {
-                Ok(()) => return Ok(()),
-                // The daemon stops or the lease is lost.
-                Err(Stop::Job(PipelineError::Interrupted)) => {
-                    self.put_down().await?;
-                    return Err(PipelineError::Interrupted);
-                }
-                Err(Stop::Job(error)) => return Err(error),
-                Err(Stop::Silo(SiloError::ShapeChanged)) if attempt < SHAPE_ATTEMPTS => {
-                    self.forget_section(ordinal).await?;
-                }
-                Err(Stop::Silo(error)) => {
-                    let failure = failure(planned, error.clone());
-                    if self.policy == OnSiloError::Fail && may_retry(&failure, self.lease.fence) {
-                        // The next lease goes on after the last slice.
-                        self.put_down().await?;
-                        return Err(failure);
-                    }
-                    self.forget_section(ordinal).await?;
-                    return self.section_failed(ordinal, planned, error).await;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_section(&mut self, ordinal: u32, planned: &Planned) -> Result<(), Stop> {
+    /// Reads a section from its last committed slice, or from its beginning, to its end.
+    pub(super) async fn read_section(
+        &mut self,
+        ordinal: u32,
+        planned: &Planned,
+    ) -> Result<(), Stop> {
         let (mut reading, mut batches) = self.open(ordinal, planned).await?;
         let before = reading.rows;
-        let cancel = self.cancel.clone();
-        while let Some(batch) = unless_cancelled(&cancel, async {
+        let stop = self.halt.stop().clone();
+        while let Some(batch) = unless_stopped(&stop, async {
             batches.next().await.map_err(|error| error.after(before))
         })
         .await?
@@ -122,10 +80,10 @@ impl Collector {
     ) -> Result<(Reading, crate::silo::Batches), Stop> {
         let spec = &planned.spec;
         let known = &self.plan.identifiers;
-        let session = self.sessions.of(&spec.silo).await?;
+        let session = unless_stopped(self.halt.stop(), self.sessions.of(&spec.silo)).await?;
         let shape = match &planned.shape {
-            Some(shape) if self.fresh => shape.clone(),
-            _ => unless_cancelled(&self.cancel, session.describe(spec, known)).await?,
+            Some(shape) if self.fresh && !self.reconnected.contains(&spec.silo) => shape.clone(),
+            _ => unless_stopped(self.halt.stop(), session.describe(spec, known)).await?,
         };
         let slices =
             self.store.slices(self.lease.job, ordinal).await.map_err(PipelineError::from)?;
@@ -159,7 +117,8 @@ impl Collector {
             lane.begin(spec.name(), redactor.schema(), file.unwrap_or_default())?;
         }
         let session = self.sessions.of(&spec.silo).await?;
-        let batches = session.read(spec, &self.plan.identifiers, &shape, cursor.clone()).await?;
+        let reading = session.read(spec, &self.plan.identifiers, &shape, cursor.clone());
+        let batches = unless_stopped(self.halt.stop(), reading).await?;
         let (rows, next_slice) = state.map_or((0, 0), |(state, next)| (state.rows, next));
         let slicer = Slicer::new(&self.slice_key, &shape);
         let cursor = cursor.unwrap_or(Cursor(Vec::new()));
@@ -183,11 +142,11 @@ impl Collector {
         let leaving = reading.redactor.apply(rows).map_err(|error| {
             Stop::Silo(SiloError::Settings { what: format!("cannot redact: {error}") })
         })?;
-        let first = reading.rows == 0;
+        let before = reading.rows;
         let (lanes, objects, mut names) = self.lanes();
         for lane in lanes {
             let format = lane.format;
-            lane.rows(&leaving, first, objects, || names.next(format)).await?;
+            lane.rows(&leaving, before, objects, || names.next(format)).await?;
         }
         reading.rows += rows.num_rows() as u64;
         reading.slice_rows += rows.num_rows() as u64;
@@ -294,56 +253,6 @@ impl Collector {
         };
         self.end_section(end).await
     }
-
-    /// Ends a section as failed, and stops the job if that is the policy; the section is named in the status either way.
-    async fn section_failed(
-        &mut self,
-        ordinal: u32,
-        planned: &Planned,
-        error: SiloError,
-    ) -> Result<(), PipelineError> {
-        tracing::warn!(
-            job = %self.lease.job, silo = planned.spec.silo, datapoint = planned.spec.datapoint,
-            code = error.code(), "section failed"
-        );
-        let mut document = content(planned, None, "failed");
-        document.code = Some(error.code().to_owned());
-        document.reason = Some(error.to_string());
-        self.end_without_files(ordinal, &document, true).await?;
-        if self.policy == OnSiloError::Fail {
-            self.flush().await?;
-            return Err(failure(planned, error));
-        }
-        Ok(())
-    }
-
-    async fn end_without_files(
-        &mut self,
-        section: u32,
-        document: &SectionContent,
-        failed: bool,
-    ) -> Result<(), PipelineError> {
-        let outcome = if failed {
-            SectionOutcome::Failed
-        } else {
-            SectionOutcome::Done { files: Vec::new(), segments: Vec::new() }
-        };
-        let document = to_document(document)?;
-        self.end_section(SectionEnd { section, rows: 0, outcome, document }).await
-    }
-
-    /// Drops what is pending or committed of a section, so that it can start again or end as failed.
-    async fn forget_section(&mut self, ordinal: u32) -> Result<(), PipelineError> {
-        for lane in &mut self.lanes {
-            lane.give_up();
-        }
-        self.pending.give_up(ordinal);
-        self.store.restart_section(&self.lease, ordinal).await?;
-        let sections = self.store.sections(self.lease.job).await?;
-        let committed: u64 = sections.iter().map(|section| section.rows).sum();
-        self.progress.rows_collected = committed + self.pending.rows();
-        Ok(())
-    }
 }
 
 impl From<SiloError> for Stop {
@@ -356,8 +265,12 @@ impl From<PipelineError> for Stop {
     fn from(error: PipelineError) -> Self {
         match error {
             // What one section's rows cannot be written as is that section's fault.
-            PipelineError::Encode { format, reason, .. } => {
-                Self::Silo(SiloError::Settings { what: format!("no {format} of it: {reason}") })
+            PipelineError::Encode { format, reason, place, .. } => {
+                let what = format!("no {format} of it: {reason}");
+                Self::Silo(match place {
+                    Some((row, column)) => SiloError::Value { row, column, what },
+                    None => SiloError::Settings { what },
+                })
             }
             error => Self::Job(error),
         }
@@ -365,13 +278,13 @@ impl From<PipelineError> for Stop {
 }
 
 /// Waits for a silo unless the job is to stop; then the silo's session, when it is dropped, ends what it was doing.
-async fn unless_cancelled<T>(
-    cancel: &CancellationToken,
+async fn unless_stopped<T>(
+    stop: &CancellationToken,
     answer: impl Future<Output = Result<T, SiloError>>,
 ) -> Result<T, Stop> {
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(Stop::Job(PipelineError::Interrupted)),
+        () = stop.cancelled() => Err(Stop::Job(PipelineError::Interrupted)),
         answer = answer => answer.map_err(Stop::Silo),
     }
 }
@@ -381,15 +294,3 @@ fn entry_name(plan: &crate::plan::Plan, ordinal: u32, format: antumbra_config::F
     let name = plan.sections.get(place).map(|section| section.spec.name()).unwrap_or_default();
     format!("{name}.{}", encode::extension(format))
 }
-
-fn failure(planned: &Planned, source: SiloError) -> PipelineError {
-    let (silo, datapoint) = (planned.spec.silo.clone(), planned.spec.datapoint.clone());
-    PipelineError::Section { silo, datapoint, source }
-}
-
-fn provider_failed(skipped: &crate::plan::Skipped) -> SiloError {
-    SiloError::Settings { what: skipped.reason.clone() }
-}
-
-/// How often a section is begun when its shape changes under it.
-const SHAPE_ATTEMPTS: u32 = 3;

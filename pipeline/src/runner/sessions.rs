@@ -2,32 +2,27 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
 use crate::SiloError;
-use crate::silo::{Session, Silo};
+use crate::silo::{Session, Silos};
 
 /// The silos of one run, connected when they are first needed.
 pub struct Sessions {
-    silos: HashMap<String, Arc<dyn Silo>>,
+    silos: Silos,
     open: HashMap<String, Box<dyn Session>>,
 }
 
 impl Sessions {
-    /// Names the silos of settings; nothing is connected yet.
+    /// Knows the silos of settings; nothing is connected yet.
     #[must_use]
-    pub fn new(silos: &[antumbra_config::Silo]) -> Self {
-        let silos = silos
-            .iter()
-            .map(|silo| (silo.name.as_str().to_owned(), crate::silo::open(silo)))
-            .collect();
-        Self { silos, open: HashMap::new() }
+    pub fn new(silos: &Silos) -> Self {
+        Self { silos: silos.clone(), open: HashMap::new() }
     }
 
     /// Returns a silo's session, connecting if there is none yet. A silo that failed to connect is tried again.
     ///
     /// # Errors
-    /// As [`Silo::connect`]; [`SiloError::Missing`] for a name that settings do not have (any more).
+    /// As [`Silo::connect`](crate::silo::Silo::connect); [`SiloError::Missing`] for a name that settings do not have (any more).
     pub async fn of(&mut self, name: &str) -> Result<&mut dyn Session, SiloError> {
         if !self.open.contains_key(name) {
             let Some(silo) = self.silos.get(name) else {
@@ -40,6 +35,11 @@ impl Sessions {
             Some(session) => Ok(session.as_mut()),
             None => Err(SiloError::Missing { what: format!("silo {name}") }),
         }
+    }
+
+    /// Drops a silo's session, so that the next use connects anew, to another snapshot; says whether there was one.
+    pub fn forget(&mut self, name: &str) -> bool {
+        self.open.remove(name).is_some()
     }
 }
 

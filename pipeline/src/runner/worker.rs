@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use antumbra_jobs::{Lease, StoreError, WorkerId};
+use antumbra_jobs::{JobId, JobState, Lease, StoreError, WorkerId};
 use tokio::runtime::Handle;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::job;
+use super::running::Halt;
 use crate::{Engine, PipelineError, SiloError};
 
 /// Leases jobs and does them, as many at a time as settings allow.
@@ -35,12 +36,21 @@ impl Worker {
     }
 }
 
+/// What becomes of a job that stopped on a fault which may pass, and which was tried again in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AfterFault {
+    /// Its lease runs out by itself: that is the pause before the next attempt, of any worker.
+    LeaveToLease,
+    /// It fails: somebody waits for its end.
+    Fail,
+}
+
 async fn work(engine: Arc<Engine>, shutdown: CancellationToken) {
     let worker = WorkerId::generate();
     let ttl = engine.settings().worker.lease.duration();
     while !shutdown.is_cancelled() {
         match engine.store().lease(&worker, ttl).await {
-            Ok(Some(lease)) => one(&engine, lease, &shutdown).await,
+            Ok(Some(lease)) => work_on(&engine, lease, &shutdown, AfterFault::LeaveToLease).await,
             Ok(None) => idle(&engine, &shutdown, IDLE).await,
             Err(error) => {
                 tracing::warn!(code = error.code(), %error, "no lease: the store failed");
@@ -59,27 +69,36 @@ async fn idle(engine: &Engine, shutdown: &CancellationToken, at_most: Duration) 
 }
 
 /// Does one job: on a blocking thread, because encoding takes long between two awaits; the heartbeat stays on the runtime.
-async fn one(engine: &Arc<Engine>, lease: Lease, shutdown: &CancellationToken) {
+pub(super) async fn work_on(
+    engine: &Arc<Engine>,
+    lease: Lease,
+    shutdown: &CancellationToken,
+    after_fault: AfterFault,
+) {
     tracing::info!(job = %lease.job, fence = lease.fence.0, "job leased");
-    let cancel = shutdown.child_token();
+    let halt = Halt::under(shutdown);
     // Dropped with this future, it stops the work on its own thread, which nobody would keep the lease for.
-    let _stop = cancel.clone().drop_guard();
-    let (for_job, job_lease, job_cancel) = (Arc::clone(engine), lease.clone(), cancel.clone());
+    let _stop = halt.stop().clone().drop_guard();
+    let begun = engine.running().begin(&lease, halt.clone());
+    let (for_job, job_lease, job_halt) = (Arc::clone(engine), lease.clone(), halt.clone());
     let handle = Handle::current();
     let work = tokio::task::spawn_blocking(move || {
-        handle.block_on(job::run(&for_job, job_lease, job_cancel))
+        let _begun = begun;
+        handle.block_on(job::run(&for_job, job_lease, job_halt))
     });
     tokio::pin!(work);
     let result = tokio::select! {
         result = &mut work => result,
         () = beat(engine, &lease) => {
-            cancel.cancel();
+            halt.abandon();
             work.await
         }
     };
     match result {
         Ok(Ok(())) => tracing::info!(job = %lease.job, "job ready"),
-        Ok(Err(error)) => ended(engine, &lease, error).await,
+        Ok(Err(PipelineError::Store(StoreError::LeaseLost { .. }))) => lost(engine, &lease).await,
+        Ok(Err(_)) if halt.is_abandoned() => lost(engine, &lease).await,
+        Ok(Err(error)) => ended(engine, &lease, error, after_fault).await,
         Err(_panic) => {
             // The panic's message is not logged: it may quote data.
             tracing::error!(job = %lease.job, "job panicked");
@@ -88,14 +107,26 @@ async fn one(engine: &Arc<Engine>, lease: Lease, shutdown: &CancellationToken) {
     }
 }
 
-/// Prolongs the lease until it is lost. A store that fails is asked again: the lease may outlive the fault.
+/// Prolongs the lease until it is lost; returns then. A store that fails is asked again: the lease may outlive the fault.
+///
+/// Between two heartbeats the job is looked at, so that one that was cancelled in another process stops within a second too.
 async fn beat(engine: &Engine, lease: &Lease) {
     let settings = &engine.settings().worker;
-    let mut lease = lease.clone();
+    let mut longer = lease.clone();
+    let mut next = Instant::now() + settings.heartbeat.duration();
     loop {
-        sleep(settings.heartbeat.duration()).await;
-        match engine.store().heartbeat(&lease, settings.lease.duration()).await {
-            Ok(longer) => lease = longer,
+        let look = Instant::now() + LOOK;
+        sleep_until(look.min(next)).await;
+        if Instant::now() < next {
+            if is_lost(engine, lease).await {
+                tracing::warn!(job = %lease.job, "lease lost");
+                return;
+            }
+            continue;
+        }
+        next = Instant::now() + settings.heartbeat.duration();
+        match engine.store().heartbeat(&longer, settings.lease.duration()).await {
+            Ok(now) => longer = now,
             Err(error @ StoreError::LeaseLost { .. }) => {
                 tracing::warn!(job = %lease.job, code = error.code(), "lease lost");
                 return;
@@ -105,25 +136,41 @@ async fn beat(engine: &Engine, lease: &Lease) {
     }
 }
 
-async fn ended(engine: &Engine, lease: &Lease, error: PipelineError) {
-    match &error {
-        PipelineError::Store(StoreError::LeaseLost { .. }) => {
-            tracing::warn!(job = %lease.job, "job lost to another worker");
+/// Says whether somebody else holds the job, or it was ended by somebody else. A bundle that is ready was published by its holder.
+async fn is_lost(engine: &Engine, lease: &Lease) -> bool {
+    let Ok(job) = engine.store().job(lease.job).await else { return false };
+    job.fence != lease.fence
+        || matches!(job.state, JobState::Cancelled | JobState::Failed | JobState::Expired)
+}
+
+/// The job is no longer this worker's: nothing may be recorded. What a cancelled one left is deleted.
+async fn lost(engine: &Engine, lease: &Lease) {
+    match engine.store().job(lease.job).await {
+        Ok(job) if job.state == JobState::Cancelled => {
+            tracing::info!(job = %lease.job, "cancelled job put down");
+            delete_objects(engine, lease.job).await;
         }
+        Ok(job) if job.fence == lease.fence && job.delivery.is_some() => {
+            tracing::info!(job = %lease.job, "job ready");
+        }
+        _ => tracing::warn!(job = %lease.job, "job lost to another worker"),
+    }
+}
+
+async fn ended(engine: &Engine, lease: &Lease, error: PipelineError, after_fault: AfterFault) {
+    match &error {
         PipelineError::Interrupted => {
             tracing::info!(job = %lease.job, "job put down");
             if let Err(error) = engine.store().release(lease).await {
                 tracing::warn!(job = %lease.job, code = error.code(), "lease not given back");
             }
         }
+        other if after_fault == AfterFault::LeaveToLease && job::may_lease(other, lease.fence) => {
+            tracing::warn!(job = %lease.job, code = other.code(), "job interrupted by a fault");
+        }
         other => {
-            if job::may_retry(other, lease.fence) {
-                // The lease runs out by itself: that is the pause before the next attempt.
-                tracing::warn!(job = %lease.job, code = other.code(), "job interrupted by a fault");
-            } else {
-                let message = message(other);
-                give_up(engine, lease, other.code(), &message).await;
-            }
+            let message = message(other);
+            give_up(engine, lease, other.code(), &message).await;
         }
     }
 }
@@ -134,15 +181,15 @@ async fn give_up(engine: &Engine, lease: &Lease, code: &str, message: &str) {
         tracing::warn!(job = %lease.job, code = error.code(), "failure not recorded");
         return;
     }
-    // Nothing names its objects any more. What cannot be removed now is sealed, and stays until somebody does.
-    if let Err(error) = delete_objects(engine, lease).await {
-        tracing::warn!(job = %lease.job, code = error.code(), "objects of a failed job are left");
-    }
+    delete_objects(engine, lease.job).await;
 }
 
-async fn delete_objects(engine: &Engine, lease: &Lease) -> Result<(), PipelineError> {
-    let job = engine.store().job(lease.job).await?;
-    Ok(engine.objects_of(&job)?.delete_all().await?)
+/// Deletes every object of a job that ended without a bundle: nothing names them any more. What cannot be removed now is
+/// sealed, and a sweep tries again.
+pub(super) async fn delete_objects(engine: &Engine, job: JobId) {
+    if let Err(error) = engine.stored_of(job).delete_all().await {
+        tracing::warn!(%job, code = error.code(), "objects of an ended job are left for the sweeper");
+    }
 }
 
 /// What the operator reads. Names sections and codes; what a silo said is in the sealed column only.
@@ -161,3 +208,5 @@ fn message(error: &PipelineError) -> String {
 /// A submission wakes the worker; this is for leases of workers that died.
 const IDLE: Duration = Duration::from_secs(1);
 const AFTER_FAULT: Duration = Duration::from_secs(5);
+/// How often a job that runs is looked at between heartbeats: one read, so that a cancel elsewhere is heard within a second.
+const LOOK: Duration = Duration::from_millis(500);

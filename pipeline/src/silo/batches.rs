@@ -1,8 +1,9 @@
-//! How do rows travel from a blocking reader, and how does their end show?
+//! How do rows travel from a reader, and how does their end show?
 
 use arrow_array::RecordBatch;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use super::BATCHES_WAITING;
 use crate::SiloError;
@@ -25,6 +26,15 @@ impl Batches {
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
         let reader = tokio::task::spawn_blocking(move || read(&sender));
         Self { receiver, reader: Some(reader) }
+    }
+
+    /// As [`start`](Self::start) for a reader that does not block. It sees a receiver that is gone in [`Sender::closed`].
+    pub fn spawn<F>(tasks: &TaskTracker, read: impl FnOnce(Sender<RecordBatch>) -> F) -> Self
+    where
+        F: Future<Output = Result<(), SiloError>> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
+        Self { receiver, reader: Some(tasks.spawn(read(sender))) }
     }
 
     /// Returns the next batch; `None` after the last.
@@ -70,6 +80,25 @@ mod tests {
         let error = batches.next().await.unwrap_err();
         assert_eq!(error, stopped());
         assert!(!error.to_string().contains("canary"));
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_does_not_block_ends_as_one_that_does() {
+        let tasks = TaskTracker::new();
+        let mut batches = Batches::spawn(&tasks, |sender| async move {
+            sender.send(empty()).await.unwrap();
+            panic!("canary-1724");
+        });
+        assert!(batches.next().await.unwrap().is_some());
+        assert_eq!(batches.next().await, Err(stopped()));
+        assert_eq!(batches.next().await, Ok(None));
+        let (ended, wait) = tokio::sync::oneshot::channel();
+        drop(Batches::spawn(&tasks, |sender| async move {
+            sender.closed().await;
+            ended.send(()).unwrap();
+            Ok(())
+        }));
+        wait.await.unwrap();
     }
 
     #[tokio::test]

@@ -4,15 +4,19 @@
 //! batches over a bounded channel, so that a slow reader slows the silo and memory does not grow.
 
 mod batches;
+mod explained;
 mod session;
 mod shape;
 mod spec;
 
 mod open;
+pub mod postgres;
 pub mod sqlite;
 
 pub use batches::Batches;
-pub use open::open;
+pub use explained::Explained;
+pub use open::Silos;
 pub use session::{BATCH_BYTES, BATCH_ROWS, BATCHES_WAITING, Identifiers, Session, Silo};
+pub(crate) use shape::JSON_EXTENSION;
 pub use shape::{ColumnShape, ColumnType, Shape};
 pub use spec::{Cursor, Filter, SectionSource, SectionSpec, Window};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 
-use super::{Batches, Cursor, SectionSpec, Shape};
+use super::{Batches, Cursor, Explained, SectionSpec, Shape};
 use crate::{SiloError, Value};
 
 /// Values of identifiers by their names.
@@ -58,6 +58,16 @@ pub trait Session: Send {
         shape: &Shape,
         after: Option<Cursor>,
     ) -> Result<Batches, SiloError>;
+
+    /// Asks the silo how it would read a section, without reading it. Identifiers may be unknown; no value of one is in the answer.
+    ///
+    /// # Errors
+    /// As [`distinct`](Self::distinct); columns that are missing are no error but advice.
+    async fn explain(
+        &mut self,
+        section: &SectionSpec,
+        known: &Identifiers,
+    ) -> Result<Explained, SiloError>;
 }
 
 /// Rows in a batch at most; fewer when they are wide.

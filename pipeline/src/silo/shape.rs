@@ -1,8 +1,10 @@
 //! What do a section's rows look like? Columns and types, frozen when a section starts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 /// The columns of a section, its order and its size.
@@ -36,32 +38,43 @@ pub struct ColumnShape {
 /// Types a silo's values become; each has one Arrow type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ColumnType {
+    /// True or false.
+    Boolean,
     /// 64-bit integer.
     Integer,
+    /// 32-bit float.
+    Single,
     /// 64-bit float.
     Real,
     /// Exact decimal.
     Decimal {
-        /// Digits in all, at most 38.
+        /// Digits in all, 1 to 38.
         precision: u8,
-        /// Digits after the point.
+        /// Digits after the point, from 0 to `precision`: Parquet has no others.
         scale: i8,
     },
     /// UTF-8 text.
     Text,
     /// Bytes.
     Bytes,
+    /// Day, as days since 1970-01-01; [`i32::MAX`] and [`i32::MIN`] are the infinite ones.
+    Date,
+    /// Time of day in microseconds, up to and with 24:00:00.
+    Time,
+    /// Moment on a wall clock, as microseconds since 1970-01-01; [`i64::MAX`] and [`i64::MIN`] are the infinite ones.
+    Timestamp,
+    /// Moment in UTC, in the numbers of [`Timestamp`](Self::Timestamp).
+    TimestampTz,
+    /// One JSON value as text, without whitespace outside its strings.
+    Json,
 }
 
 impl Shape {
     /// Returns the Arrow schema; every column may be NULL.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
-        let fields = self
-            .columns
-            .iter()
-            .map(|column| Field::new(&column.name, column.kind.data_type(), true))
-            .collect::<Vec<_>>();
+        let fields =
+            self.columns.iter().map(|column| column.kind.field(&column.name)).collect::<Vec<_>>();
         Arc::new(Schema::new(fields))
     }
 
@@ -77,13 +90,36 @@ impl Shape {
 impl ColumnType {
     /// Returns the Arrow type.
     #[must_use]
-    pub const fn data_type(self) -> DataType {
+    pub fn data_type(self) -> DataType {
         match self {
+            Self::Boolean => DataType::Boolean,
             Self::Integer => DataType::Int64,
+            Self::Single => DataType::Float32,
             Self::Real => DataType::Float64,
             Self::Decimal { precision, scale } => DataType::Decimal128(precision, scale),
-            Self::Text => DataType::Utf8,
+            Self::Text | Self::Json => DataType::Utf8,
             Self::Bytes => DataType::Binary,
+            Self::Date => DataType::Date32,
+            Self::Time => DataType::Time64(TimeUnit::Microsecond),
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::TimestampTz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        }
+    }
+
+    /// Returns the Arrow field of a column: its type, may be NULL. JSON text is marked as Arrow's extension type
+    /// [`arrow.json`](https://arrow.apache.org/docs/format/CanonicalExtensions.html#json).
+    #[must_use]
+    pub fn field(self, name: &str) -> Field {
+        let field = Field::new(name, self.data_type(), true);
+        match self {
+            Self::Json => field.with_metadata(HashMap::from([(
+                EXTENSION_TYPE_NAME_KEY.to_owned(),
+                JSON_EXTENSION.to_owned(),
+            )])),
+            _ => field,
         }
     }
 }
+
+/// The extension type of JSON text.
+pub(crate) const JSON_EXTENSION: &str = "arrow.json";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use antumbra_jobs::JobState;
 
 use crate::room::{Outcome, PARTIAL, Room, block_on, outcome, request, work};
-use crate::store::{Trick, Tricky};
+use crate::store::{Gate, Later, Trick, Tricky};
 
 const TWO: &str = "[[silo.datapoint]]\nname = \"t\"\ntable = \"t\"\nmatch = { email = \"email\" }\n
     [[silo.datapoint]]\nname = \"u\"\ntable = \"u\"\nmatch = { email = \"email\" }\n";
@@ -119,7 +119,8 @@ fn whichever_call_of_the_object_store_fails_the_job_ends_whole() {
         assert_eq!(out.job.state, JobState::Ready, "call {at}: {:?}", out.job.failure);
         assert_eq!(out.rows("t").len(), 2, "call {at}");
         assert_eq!(out.rows("u").len(), 1, "call {at}");
-        retried += u64::from(failed && out.job.fence.0 > 1);
+        assert_eq!(out.job.fence.0, 1, "call {at}: tried again in place, no lease runs out");
+        retried += u64::from(failed);
     }
     assert!(
         (5..calls).contains(&retried),
@@ -128,10 +129,44 @@ fn whichever_call_of_the_object_store_fails_the_job_ends_whole() {
 }
 
 #[test]
-fn an_object_store_that_never_works_ends_the_job_with_its_code() {
-    let (out, _) = with(Trick::FailAlways);
-    assert_eq!(out.failure().0, "object_store");
-    assert!(out.job.fence.0 > 1, "a fault that may pass is tried again");
+fn an_object_store_that_takes_nothing_fails_the_job_after_a_few_tries() {
+    let room = Room::with(GOOD);
+    let objects = Tricky::default();
+    block_on(async {
+        let engine = room.engine(room.settings(PARTIAL, TWO), Arc::new(objects.clone()));
+        let job = engine.submit(request()).await.unwrap().job.id;
+        objects.play(Trick::FailAlways);
+        work(&engine, &room.clock, job).await;
+        let out = outcome(&engine, job).await;
+        assert_eq!(out.failure().0, "package_write_failed");
+        assert_eq!(out.job.fence.0, 1, "storage that refuses is no matter of leases");
+        assert_eq!(objects.failed(), 4, "the first try and three more");
+        assert!(objects.paths().await.is_empty());
+    });
+}
+
+#[test]
+fn objects_that_cannot_be_read_back_are_tried_by_several_leases_and_then_deleted() {
+    let room = Room::with(GOOD);
+    let objects = Tricky::default();
+    block_on(async {
+        let engine = room.engine(room.settings(PARTIAL, TWO), Arc::new(objects.clone()));
+        let job = engine.submit(request()).await.unwrap().job.id;
+        let gate = Gate::new();
+        // Everything is stored by then; what fails is the reading that verifies it.
+        objects.play(Trick::HangLater(Later::Read, Arc::clone(&gate)));
+        let fail = async {
+            gate.reached().await;
+            assert!(!objects.paths().await.is_empty());
+            objects.play(Trick::FailReads);
+            gate.open.send_replace(true);
+        };
+        futures::future::join(work(&engine, &room.clock, job), fail).await;
+        let out = outcome(&engine, job).await;
+        assert_eq!(out.failure().0, "object_store");
+        assert!(out.job.fence.0 > 1, "what cannot be read now is read by a later lease");
+        assert!(objects.paths().await.is_empty());
+    });
 }
 
 #[test]

@@ -141,6 +141,22 @@ fn a_provider_that_fails_fails_what_needs_it_and_says_which() {
 }
 
 #[test]
+fn what_a_failed_provider_would_have_led_to_is_incomplete_too() {
+    let lines = "[[silo.datapoint]]\nname = \"lines\"
+        query = \"select id from orders where id in (:order_id)\"\n";
+    let points = POINTS
+        .replace("customer_id = \"id\"", "customer_id = \"no_such\"")
+        .replace("key = [\"id\"]\n", "key = [\"id\"]\nprovides = { order_id = \"id\" }\n");
+    let mut request = request();
+    // One is known; those that the orders would have added are not.
+    request.details.identifiers.push(identifier("order_id", "103"));
+    let out = Room::with(CYCLE).run(PARTIAL, &format!("{points}{lines}"), request);
+    let (code, reason) = out.fault("lines");
+    assert_eq!(code, "silo_provider_failed");
+    assert!(reason.contains("order_id") && reason.contains("shop/orders"), "{reason}");
+}
+
+#[test]
 fn an_identifier_that_is_not_utf8_is_an_error_and_not_a_person_less() {
     let room = Room::with(CYCLE);
     room.silo()

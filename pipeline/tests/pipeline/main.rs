@@ -2,13 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cancelling;
 mod cutting;
 mod faults;
+mod flaky;
 mod formats;
 mod identities;
 mod narrowing;
+mod pg_server;
+mod postgres_jobs;
+mod postgres_keys;
+mod postgres_line;
+mod postgres_rows;
+mod postgres_types;
 mod resuming;
+mod retrying;
 mod room;
 mod shapes;
+mod starting;
 mod store;
+mod sweeping;
 mod values;

@@ -48,6 +48,18 @@ fn the_window_takes_its_start_and_not_its_end() {
 }
 
 #[test]
+fn a_scope_field_that_narrows_nothing_is_said() {
+    let rows = r#"[[1, "2026-01-15", 1], [2, "2026-01-15", 2]]"#;
+    let out = run(rows, &[("campaignIds", &["1"]), ("substrates", &["web"])]);
+    let notes = |name: &str| out.section(name).notes.join("; ");
+    assert_eq!((out.rows("t").len(), out.rows("timeless").len()), (1, 2));
+    assert!(
+        notes("t").contains("not narrowed by substrates") && !notes("t").contains("campaignIds")
+    );
+    assert!(notes("timeless").contains("not narrowed by campaignIds"));
+}
+
+#[test]
 fn a_time_that_cannot_be_read_fails_the_section() {
     // SQLite itself would read the last four: a Julian day, a time of day, now, and a number of days.
     for at in ["yesterday", "", "2026-13-01", "01.02.2026", "2024", "12:30", "now", "2461000.5"] {

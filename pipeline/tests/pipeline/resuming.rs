@@ -12,13 +12,13 @@ use crate::room::{Outcome, PARTIAL, Room, block_on, finish, outcome, request};
 use crate::store::{Gate, Trick, Tricky};
 
 /// Three sections: one of several slices whose order is its key, one that cannot be resumed, one that is small.
-const POINTS: &str = "[[silo.datapoint]]\nname = \"events\"\ntable = \"events\"\nmatch = { email = \"email\" }
+pub(crate) const POINTS: &str = "[[silo.datapoint]]\nname = \"events\"\ntable = \"events\"\nmatch = { email = \"email\" }
     redact = { note = \"hash\" }\n
     [[silo.datapoint]]\nname = \"loose\"\nquery = \"select note from events where email in (:email) and id <= 200\"\n
     [[silo.datapoint]]\nname = \"small\"\nquery = \"select id from events where email in (:email) and id < 9\"\nkey = [\"id\"]\n";
 
 /// The rows of every test here, made once; about 36 MiB, which are three slices.
-static SOURCE: LazyLock<Room> = LazyLock::new(|| {
+pub(crate) static SOURCE: LazyLock<Room> = LazyLock::new(|| {
     Room::with(
         "create table events (id integer primary key, email text, note text, body text);
          with recursive n(i) as (select 1 union all select i + 1 from n where i < 9000)
@@ -107,7 +107,7 @@ fn a_job_that_is_stopped_again_and_again_ends_with_the_same_content() {
     });
 }
 
-/// A worker hangs in the middle of an upload; another takes the job over; the first wakes up when all is done.
+/// A worker's process is frozen in the middle of an upload; another takes the job over; the first wakes up when all is done.
 #[test]
 fn a_worker_that_comes_back_from_the_dead_changes_nothing() {
     let disturbed = Disturbed::after_a_run();
@@ -116,17 +116,18 @@ fn a_worker_that_comes_back_from_the_dead_changes_nothing() {
             let job = disturbed.engine.submit(request()).await.unwrap().job.id;
             let gate = Gate::new();
             disturbed.objects.play(Trick::Hang(part, Arc::clone(&gate)));
+            let (thaw, frozen) = std::sync::mpsc::channel();
             let (engine, stop) = (Arc::clone(&disturbed.engine), CancellationToken::new());
             let dead = std::thread::spawn({
-                let stop = stop.clone();
-                move || block_on(Worker::new(engine).run(stop))
+                let (stop, gate) = (stop.clone(), Arc::clone(&gate));
+                move || frozen_at(&gate, &frozen, Worker::new(engine).run(stop))
             });
-            gate.arrived.subscribe().wait_for(|arrived| *arrived).await.unwrap();
+            gate.reached().await;
             disturbed.room.clock.advance(SignedDuration::from_mins(1));
             let out = finish(&disturbed.engine, &disturbed.room.clock, job).await;
             assert_eq!(out.job.fence.0, 2);
             disturbed.same(&out);
-            gate.open.send_replace(true);
+            thaw.send(()).unwrap();
             stop.cancel();
             tokio::task::spawn_blocking(move || dead.join().unwrap()).await.unwrap();
             let after = outcome(&disturbed.engine, job).await;
@@ -134,6 +135,18 @@ fn a_worker_that_comes_back_from_the_dead_changes_nothing() {
             assert_eq!(after.job.fence.0, 2);
         }
     });
+}
+
+/// Works on a runtime of one thread, which does nothing at all from the gate until the channel says so: heartbeats and timers
+/// stand still as those of a stopped process do.
+fn frozen_at(gate: &Gate, frozen: &std::sync::mpsc::Receiver<()>, work: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let freeze = async {
+        gate.reached().await;
+        frozen.recv().unwrap();
+        gate.open.send_replace(true);
+    };
+    runtime.block_on(async { futures::future::join(work, freeze).await });
 }
 
 /// The process ends in the middle of an upload: the runtime goes, the store's file and the objects stay.

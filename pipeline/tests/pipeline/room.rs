@@ -13,6 +13,7 @@ use antumbra_jobs::{
     Actor, Clock, Family, Identifier, Job, JobId, JobState, NewRequest, RequestDetails, RequestId,
     ScopeKind, Sealing, SqliteStore, TenantId, TestClock,
 };
+use antumbra_pipeline::silo::Silos;
 use antumbra_pipeline::{ContentEncoding, Engine, EngineParts, FileRowCounter, OpenBundle, Worker};
 use arrow_array::RecordBatch;
 use async_trait::async_trait;
@@ -75,6 +76,18 @@ impl Room {
 
     /// Opens the job store and makes an engine; at most one at a time.
     pub(crate) fn engine(&self, settings: Settings, objects: Arc<dyn ObjectStore>) -> Arc<Engine> {
+        let silos = Silos::open(&settings.silos, &[]).unwrap();
+        self.engine_with(settings, objects, None, silos)
+    }
+
+    /// As [`engine`](Self::engine), over silos that settings do not make, and objects that may be kept in a directory.
+    pub(crate) fn engine_with(
+        &self,
+        settings: Settings,
+        objects: Arc<dyn ObjectStore>,
+        objects_dir: Option<PathBuf>,
+        silos: Silos,
+    ) -> Arc<Engine> {
         let sealing = Sealing {
             fields: self.ring.fields(),
             index: self.ring.index(),
@@ -86,6 +99,8 @@ impl Room {
         Arc::new(Engine::new(EngineParts {
             store: Arc::new(store),
             objects,
+            objects_dir,
+            silos,
             ring: Arc::clone(&self.ring),
             settings: Arc::new(settings),
             clock,
@@ -131,6 +146,7 @@ pub(crate) fn request() -> NewRequest {
             ..RequestDetails::default()
         },
         subject_key: None,
+        active_limit: None,
         actor: Actor::System,
     }
 }

@@ -84,7 +84,15 @@ impl Column {
             ColumnType::Decimal { precision, scale } => {
                 Self::Decimal(Decimal128Builder::new(), precision, scale)
             }
-            ColumnType::Text => Self::Text(StringBuilder::new()),
+            // The types after text are none that this silo describes; a batch in which texts stand for them is refused.
+            ColumnType::Text
+            | ColumnType::Boolean
+            | ColumnType::Single
+            | ColumnType::Date
+            | ColumnType::Time
+            | ColumnType::Timestamp
+            | ColumnType::TimestampTz
+            | ColumnType::Json => Self::Text(StringBuilder::new()),
             ColumnType::Bytes => Self::Bytes(BinaryBuilder::new()),
         }
     }

@@ -129,6 +129,14 @@ pub(super) fn holds(
     Ok(unique && seen == total)
 }
 
+/// Schema and table of a section's table; `None` for a query.
+pub(super) fn place_of(section: &SectionSpec) -> Option<(&str, &str)> {
+    match &section.source {
+        SectionSource::Table { parts, .. } => place(parts),
+        SectionSource::Query { .. } => None,
+    }
+}
+
 /// Schema and table of a table's name.
 fn place(parts: &[String]) -> Option<(&str, &str)> {
     match parts {

@@ -7,6 +7,7 @@ mod batch;
 mod column;
 mod connection;
 mod describe;
+mod explain;
 mod fault;
 mod key;
 mod ordered;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::connection::{self, Shared};
-use super::{describe, read, select};
-use crate::silo::{Batches, Cursor, Identifiers, SectionSpec, Session, Shape, Silo};
+use super::{describe, explain, read, select};
+use crate::silo::{Batches, Cursor, Explained, Identifiers, SectionSpec, Session, Shape, Silo};
 use crate::{SiloError, Value};
 
 /// A SQLite database file.
@@ -89,5 +89,14 @@ impl Session for SqliteSession {
         Ok(Batches::start(move |sender| {
             shared.with(|db| read::rows(db, &rows, &shape, after.as_ref(), sender))
         }))
+    }
+    async fn explain(
+        &mut self,
+        section: &SectionSpec,
+        known: &Identifiers,
+    ) -> Result<Explained, SiloError> {
+        let (shared, section, known) = (self.shared.clone(), section.clone(), known.clone());
+        connection::off_runtime(move || shared.with(|db| explain::explain(db, &section, &known)))
+            .await
     }
 }

@@ -1,0 +1,113 @@
+//! How long is waited between two tries?
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::running::Halt;
+use crate::PipelineError;
+
+/// Counts the tries of something that fails in a way that may pass, and says how long to wait before the next one.
+///
+/// A pause is a random part of a bound that doubles each time, so that jobs that met the same fault do not return together.
+#[derive(Debug)]
+pub(super) struct Tries {
+    limit: u32,
+    first: Duration,
+    /// Tries in a row that got nowhere.
+    failed: u32,
+    bound: Duration,
+    reached: u64,
+}
+
+impl Tries {
+    /// Allows `limit` tries in a row that get no further, at least one; `first` bounds the first pause.
+    pub(super) const fn new(limit: u32, first: Duration) -> Self {
+        Self { limit, first, failed: 0, bound: first, reached: 0 }
+    }
+
+    /// Counts a try that failed after it got as far as `reached`; answers the pause before the next, `None` if that was the last.
+    pub(super) fn failed(&mut self, reached: u64) -> Option<Duration> {
+        if reached > self.reached {
+            (self.reached, self.failed, self.bound) = (reached, 0, self.first);
+        } else {
+            self.failed += 1;
+        }
+        if self.failed >= self.limit {
+            return None;
+        }
+        let pause = part_of(self.bound);
+        self.bound = self.bound.saturating_mul(2).min(LONGEST.max(self.first));
+        Some(pause)
+    }
+
+    /// Says whether a failure that gets no further would be the last one.
+    pub(super) const fn is_last(&self) -> bool {
+        self.failed + 1 >= self.limit
+    }
+}
+
+/// Waits, unless the job is to stop.
+pub(super) async fn wait(halt: &Halt, pause: Duration) -> Result<(), PipelineError> {
+    tokio::select! {
+        biased;
+        () = halt.stop().cancelled() => Err(PipelineError::Interrupted),
+        () = sleep(pause) => Ok(()),
+    }
+}
+
+/// Returns a random part of a duration.
+fn part_of(bound: Duration) -> Duration {
+    // Nothing secret hangs on it; each state has keys of its own.
+    let random = RandomState::new().hash_one(()) >> 32;
+    let nanos = (bound.as_nanos() * u128::from(random)) >> 32;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+/// The longest bound, unless settings begin with a longer one.
+const LONGEST: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_without_progress_are_counted_and_others_are_not() {
+        let mut tries = Tries::new(3, Duration::from_millis(10));
+        assert!(tries.failed(0).is_some());
+        assert!(!tries.is_last());
+        assert!(tries.failed(0).is_some());
+        assert!(tries.is_last());
+        assert!(tries.failed(2).is_some(), "it got further");
+        assert!(tries.failed(2).is_some());
+        assert!(tries.failed(1).is_some(), "it fell back and counts as before");
+        assert_eq!(tries.failed(2), None);
+    }
+
+    #[test]
+    fn a_single_try_is_the_last() {
+        assert!(Tries::new(1, Duration::from_secs(1)).is_last());
+        assert_eq!(Tries::new(1, Duration::from_secs(1)).failed(0), None);
+    }
+
+    #[test]
+    fn pauses_stay_below_a_bound_that_doubles_up_to_half_a_minute() {
+        let first = Duration::from_millis(500);
+        let mut tries = Tries::new(40, first);
+        let mut longest = Duration::ZERO;
+        for n in 0..30 {
+            let pause = tries.failed(0).unwrap();
+            assert!(pause < LONGEST.min(first.saturating_mul(1 << n)), "try {n}: {pause:?}");
+            longest = longest.max(pause);
+        }
+        assert!(longest > Duration::from_secs(1), "{longest:?}");
+    }
+
+    #[test]
+    fn parts_differ() {
+        let bound = Duration::from_secs(1);
+        let parts: std::collections::BTreeSet<_> = (0..8).map(|_| part_of(bound)).collect();
+        assert!(parts.len() > 1 && parts.iter().all(|part| *part < bound));
+    }
+}
