@@ -7,8 +7,9 @@
 #   docker run --rm -p 127.0.0.1:5039:5039 -v antumbra:/var/lib/antumbra \
 #     -v ./antumbra.toml:/etc/antumbra/antumbra.toml:ro antumbra
 #
-# A container's own loopback cannot be published, so its settings need `listen.address = "0.0.0.0:5039"` and, until TLS is
-# served, `listen.insecure_http = true`: publish the port on a loopback or private address only.
+# A container's own loopback cannot be published, so its settings need `listen.address = "0.0.0.0:5039"` and a certificate
+# (`listen.tls_certificate`, `listen.tls_key`; mount both, the key for uid 65532 alone). With `listen.insecure_http = true` instead,
+# publish the port on a loopback or private address only.
 
 FROM rust:1.95-slim-bookworm AS build
 # ring, SQLite and zstd are compiled from C.

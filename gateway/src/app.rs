@@ -8,7 +8,8 @@ use std::time::Duration;
 use antumbra_config::{Keys, SecretRef, Settings};
 use antumbra_crypto::KeyRing;
 use antumbra_jobs::{Clock, JobStore, Sealing, SqliteStore, StoreError};
-use antumbra_pipeline::{Engine, EngineParts, Worker};
+use antumbra_pipeline::silo::Silos;
+use antumbra_pipeline::{Engine, EngineParts, SiloError, Sweeper, Worker};
 use antumbra_roots::LocalRoot;
 use object_store::local::LocalFileSystem;
 use tokio::net::TcpListener;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cli::create_private_dir;
 use crate::http::Gateway;
+use crate::tls::{TlsError, server_config};
 
 /// A daemon that has everything it needs to run: keys, store, objects and a bound socket.
 #[derive(Debug)]
@@ -25,13 +27,14 @@ pub struct App {
     engine: Arc<Engine>,
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl App {
     /// Opens the key ring, the store and the directory of sealed objects, ends the leases of workers that died, and
     /// binds the socket.
     ///
-    /// `environment` is where root keys named by `env` or `credential` are looked for.
+    /// `environment` is where secrets named by `env` or `credential` are looked for.
     ///
     /// # Errors
     /// [`StartError`], by what an operator has to repair.
@@ -42,20 +45,24 @@ impl App {
     ) -> Result<Self, StartError> {
         let ring = open_ring(&settings.keys, environment).await?;
         let store = open_store(&settings, &ring, Arc::clone(&clock), SqliteStore::open)?;
-        let objects = open_objects(&settings)?;
+        let (objects, objects_dir) = open_objects(&settings)?;
+        let silos = Silos::open(&settings.silos, environment)?;
         let resumed = store.release_all().await?;
         if resumed > 0 {
             tracing::info!(jobs = resumed, "jobs of an earlier run go on");
         }
+        let tls = server_config(&settings.listen)?;
         let (listener, address) = bind(settings.listen.address).await?;
         let engine = Engine::new(EngineParts {
             store: Arc::new(store),
             objects: Arc::new(objects),
+            objects_dir: Some(objects_dir),
+            silos,
             ring: Arc::new(ring),
             settings: Arc::new(settings),
             clock,
         });
-        Ok(Self { engine: Arc::new(engine), listener, address })
+        Ok(Self { engine: Arc::new(engine), listener, address, tls })
     }
 
     /// Returns the address that the daemon answers at.
@@ -70,7 +77,7 @@ impl App {
         self.engine.store()
     }
 
-    /// Serves and works until `shutdown`, then drains: requests in flight end, the worker commits or drops what it
+    /// Serves, works and sweeps until `shutdown`, then drains: requests in flight end, the worker commits or drops what it
     /// holds and gives its job back.
     ///
     /// # Errors
@@ -79,16 +86,21 @@ impl App {
     /// # Cancel safety
     /// Dropping the future asks gateway and worker to stop and waits for neither; nothing committed is lost.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), RunError> {
-        tracing::info!(address = %self.address, "listening");
+        tracing::info!(address = %self.address, tls = self.tls.is_some(), "listening");
         let drain: Duration = self.engine.settings().listen.drain_timeout.into();
         let tasks = TaskTracker::new();
         let gateway = tasks.spawn({
-            let (gateway, shutdown) = (Gateway::new(Arc::clone(&self.engine)), shutdown.clone());
+            let gateway = Gateway::new(Arc::clone(&self.engine)).with_tls(self.tls);
+            let shutdown = shutdown.clone();
             async move { gateway.serve(self.listener, shutdown).await }
         });
         let worker = self.engine.settings().worker.enabled.then(|| {
             let (worker, shutdown) = (Worker::new(Arc::clone(&self.engine)), shutdown.clone());
             tasks.spawn(async move { worker.run(shutdown).await })
+        });
+        let sweeper = tasks.spawn({
+            let (sweeper, shutdown) = (Sweeper::new(Arc::clone(&self.engine)), shutdown.clone());
+            async move { sweeper.run(shutdown).await }
         });
         tasks.close();
         let stop = shutdown.clone().drop_guard();
@@ -110,8 +122,13 @@ impl App {
                 shutdown.cancel();
                 ended?.map_err(RunError::Serve)
             };
-            let (worked, served) = tokio::join!(worked, served);
-            served.and(worked)
+            let swept = async {
+                let ended = sweeper.await.map_err(|_| RunError::Died { what: "sweeper" });
+                shutdown.cancel();
+                ended
+            };
+            let (worked, served, swept) = tokio::join!(worked, served, swept);
+            served.and(worked).and(swept)
         };
         let deadline = async {
             shutdown.cancelled().await;
@@ -157,9 +174,15 @@ pub enum StartError {
     /// The data directory cannot be used.
     #[error("cannot use the data directory")]
     Directory(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A silo cannot be set up as the settings say.
+    #[error("cannot set up the silos")]
+    Silos(#[from] SiloError),
     /// The store cannot be opened.
     #[error("cannot open the job store")]
     Store(#[from] StoreError),
+    /// There is no certificate or key to serve TLS with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Nobody can listen there.
     #[error("cannot listen on {address}")]
     Bind {
@@ -243,12 +266,12 @@ fn open_store(
 }
 
 /// Opens the directory of sealed objects. A commit names objects that are on the disk, so each write is synced.
-fn open_objects(settings: &Settings) -> Result<LocalFileSystem, StartError> {
+fn open_objects(settings: &Settings) -> Result<(LocalFileSystem, PathBuf), StartError> {
     let directory = settings.data.directory.join(OBJECTS);
     create_private_dir(&directory).map_err(|error| StartError::Directory(error.into()))?;
-    LocalFileSystem::new_with_prefix(&directory)
-        .map(|objects| objects.with_fsync(true))
-        .map_err(|error| StartError::Directory(error.into()))
+    let objects = LocalFileSystem::new_with_prefix(&directory)
+        .map_err(|error| StartError::Directory(error.into()))?;
+    Ok((objects.with_fsync(true), directory))
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

@@ -2,7 +2,7 @@
 //!
 //! A request passes the rooms in this order: [`http`] accepts, limits and routes it; `auth` says who asks; `routes`
 //! turns it into typed input and answers; `delivery` sends the bytes of a bundle. `app` puts everything together and
-//! `cli` is how people start it.
+//! `cli` is how people start it. [`tls`] is what the listener shows and what commands believe.
 
 pub mod http;
 
@@ -10,6 +10,9 @@ mod auth;
 mod delivery;
 mod routes;
 
+pub mod tls;
+
 pub mod app;
 pub mod cli;
+mod clock;
 pub mod demo;

@@ -30,6 +30,22 @@ pub(crate) async fn admit(
     Ok(caller)
 }
 
+/// Admits a caller of the compliance API: the API key with its scope, and the gateway key too where settings demand it.
+///
+/// # Errors
+/// As [`admit`].
+pub(crate) async fn admit_compliance(
+    shared: &Shared,
+    headers: &HeaderMap,
+) -> Result<Caller, ApiError> {
+    if shared.settings().compliance.requires_gateway_key {
+        check_gateway_key(shared, headers)?;
+    }
+    let caller = find_caller(shared, headers).await?;
+    caller.require(Scope::AuditRead)?;
+    Ok(caller)
+}
+
 fn check_gateway_key(shared: &Shared, headers: &HeaderMap) -> Result<(), ApiError> {
     let presented = bearer(headers, &X_SOMBRA_AUTHORIZATION)
         .map_err(|fault| refused(GATEWAY_KEY_INVALID, "gateway", &X_SOMBRA_AUTHORIZATION, fault))?;

@@ -32,7 +32,6 @@ impl Caller {
         if self.0.scopes.contains(&scope) {
             return Ok(());
         }
-        let message = format!("the API key lacks the scope `{scope}`");
-        Err(ApiError::unauthorized("scope_missing", message))
+        Err(ApiError::scope_missing(scope))
     }
 }

@@ -19,3 +19,9 @@ pub(super) fn show(args: &SettingsArgs) -> anyhow::Result<Exit> {
     say(heard.loaded.show().trim_end())?;
     Ok(Exit::Done)
 }
+
+/// Prints the reference of all settings.
+pub(super) fn reference() -> anyhow::Result<Exit> {
+    say(antumbra_config::REFERENCE.trim_end())?;
+    Ok(Exit::Done)
+}

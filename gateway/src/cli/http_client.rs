@@ -1,5 +1,6 @@
-//! How does a command talk to a daemon? A small HTTP client, plain HTTP/1.1 only.
+//! How does a command talk to a daemon? A small HTTP/1.1 client, over TLS or on this machine without.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,17 +10,19 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::fs::OpenOptions;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
+use crate::tls::{Connector, Trust, client_config};
+
 /// Asks one daemon.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     base: String,
     headers: HeaderMap,
 }
@@ -32,19 +35,46 @@ pub(crate) struct Reply {
 }
 
 impl HttpClient {
-    /// Makes a client of the daemon at `base`, such as `http://127.0.0.1:5039`.
+    /// Makes a client of the daemon at `base`: `https://privacy.example` if the machine's authorities vouch for it, or
+    /// `http://127.0.0.1:5039`. Blocks: reads the machine's authorities.
     ///
     /// # Errors
-    /// When `base` is not the address of a plain HTTP server.
+    /// When `base` is not the address of a server, or plain HTTP would leave the machine.
     pub(crate) fn new(base: &str) -> anyhow::Result<Self> {
+        Self::trusting(base, &Trust::Machine)
+    }
+
+    /// As [`Self::new`], and believes who `trust` says.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and when what `trust` names cannot be read.
+    pub(crate) fn trusting(base: &str, trust: &Trust) -> anyhow::Result<Self> {
+        let client = Self::even_in_clear(base, trust)?;
+        let uri = &client.base;
+        ensure!(
+            uri.starts_with("https:") || is_loopback(uri),
+            "{uri} would send keys and data in clear: use https://"
+        );
+        Ok(client)
+    }
+
+    /// As [`Self::trusting`], and lets plain HTTP leave the machine: for what is no secret, or whoever says so in so many words.
+    ///
+    /// # Errors
+    /// When `base` is not the address of a server, or what `trust` names cannot be read.
+    pub(crate) fn even_in_clear(base: &str, trust: &Trust) -> anyhow::Result<Self> {
+        // Not quoted: a password would be beside the user.
+        ensure!(!base.contains('@'), "the URL names a user; keys are not part of it");
         let base = base.trim_end_matches('/');
         let uri: http::Uri = base.parse().with_context(|| format!("{base} is not a URL"))?;
-        ensure!(
-            uri.scheme_str() == Some("http") && uri.authority().is_some(),
-            "{base} is not an http:// URL"
-        );
+        let named = uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none();
+        let tls = match uri.scheme_str() {
+            Some("https") if named => Some(client_config(trust)?),
+            Some("http") if named => None,
+            _ => bail!("{base} is not an https:// or http:// URL"),
+        };
         Ok(Self {
-            client: Client::builder(TokioExecutor::new()).build_http(),
+            client: Client::builder(TokioExecutor::new()).build(Connector::new(tls)),
             base: base.to_owned(),
             headers: HeaderMap::new(),
         })
@@ -176,6 +206,11 @@ impl Reply {
         serde_json::from_str(&text).with_context(|| format!("{what}: the answer is not JSON"))
     }
 
+    /// Returns the answer's JSON, whatever its status; `None` if it is none.
+    pub(crate) fn value(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
     /// Says whether the answer speaks of `words`.
     pub(crate) fn mentions(&self, words: &str) -> bool {
         String::from_utf8_lossy(&self.body).contains(words)
@@ -185,9 +220,18 @@ impl Reply {
 /// The message of an error, in any of the shapes the daemon answers with.
 fn message(text: &str) -> Option<String> {
     let value: Value = serde_json::from_str(text).ok()?;
-    let found =
-        ["message", "detail", "error"].into_iter().find_map(|name| value.get(name)?.as_str());
+    let places = ["/message", "/detail", "/error", "/error/message"];
+    let found = places.into_iter().find_map(|place| value.pointer(place)?.as_str());
     found.map(str::to_owned)
+}
+
+/// Says whether a URL leads to this machine. Names are not looked up: `localhost` is the only one that is known.
+fn is_loopback(url: &str) -> bool {
+    let uri: Option<http::Uri> = url.parse().ok();
+    let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost")
+        || address.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
 }
 
 async fn read(body: Incoming) -> anyhow::Result<Bytes> {
@@ -211,11 +255,40 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_http_is_spoken() {
-        assert!(HttpClient::new("http://127.0.0.1:1/").is_ok());
-        for url in ["https://example.org", "127.0.0.1:5039", "ftp://example.org", "", "http://"] {
+    fn plain_http_stays_on_the_machine_unless_somebody_says_otherwise() {
+        for url in ["http://127.0.0.1:1/", "http://localhost", "http://[::1]:1", "http://127.8.9.1"]
+        {
+            assert!(HttpClient::new(url).is_ok(), "{url}");
+        }
+        for url in [
+            "http://192.0.2.7:1",
+            "http://privacy.example",
+            "http://localhost.example",
+            "http://[2001:db8::1]",
+        ] {
+            let error = HttpClient::new(url).unwrap_err();
+            assert!(error.to_string().contains("in clear"), "{error}");
+            assert!(HttpClient::even_in_clear(url, &Trust::Machine).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_of_a_server_is_refused() {
+        for url in [
+            "127.0.0.1:5039",
+            "ftp://example.org",
+            "",
+            "http://",
+            "https://",
+            "http://localhost?a=b",
+        ] {
             assert!(HttpClient::new(url).is_err(), "{url}");
         }
+        let error = HttpClient::new("https://me:hunter2@example.org").unwrap_err();
+        assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
+        let missing = Trust::Authorities("/no/such.pem".into());
+        let error = HttpClient::trusting("https://example.org", &missing).unwrap_err();
+        assert!(format!("{error:#}").contains("--ca /no/such.pem"), "{error:#}");
     }
 
     #[test]

@@ -29,6 +29,13 @@ pub(crate) fn init(log: &Log) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Changes the level for a command whose own lines tell what it does: then only what goes wrong is logged, unless settings ask
+/// for more than usual.
+pub(crate) fn quiet(log: &Log) -> Log {
+    let level = if log.level == LogLevel::Info { LogLevel::Warn } else { log.level };
+    Log { level, ..log.clone() }
+}
+
 /// Libraries speak from `warn` on only: at finer levels they quote what passes through them.
 fn filter(level: LogLevel) -> Targets {
     let ours = match level {

@@ -7,11 +7,22 @@ mod exit;
 mod run;
 
 mod api_key;
+mod audit;
 mod config;
+mod export;
 mod healthcheck;
 mod keys;
+mod plan;
+mod request;
 mod serve;
+mod silo;
 mod verify;
+
+mod progress;
+mod selection;
+mod table;
+mod unfinished;
+mod words;
 
 mod http_client;
 mod key_files;
@@ -21,11 +32,14 @@ mod private_file;
 mod settings;
 mod signals;
 
+#[cfg(test)]
+mod testing;
+
 pub use args::Cli;
 pub use exit::Exit;
 pub use run::{failed, parse};
 
-pub(crate) use args::DemoArgs;
+pub(crate) use args::{DemoArgs, DemoSilo};
 pub(crate) use http_client::HttpClient;
 pub(crate) use key_files::{KeyFiles, generate as generate_keys};
 pub(crate) use out::{note, say};

@@ -1,12 +1,17 @@
 //! From the command line to an exit code.
 
 use std::ffi::OsString;
+use std::io;
 
 use antumbra_config::Faults;
 use clap::Parser;
 
-use super::args::{ApiKeyCommand, Command, ConfigCommand, KeysCommand};
-use super::{Cli, Exit, api_key, config, healthcheck, keys, note, say, serve, verify};
+use super::args::{ApiKeyCommand, AuditCommand, Command, ConfigCommand, KeysCommand, SiloCommand};
+use super::exit::Fault;
+use super::{
+    Cli, Exit, api_key, audit, config, export, healthcheck, keys, note, plan, request, say, serve,
+    silo, verify,
+};
 use crate::demo;
 
 /// Reads the command line.
@@ -35,8 +40,17 @@ pub fn failed(error: &anyhow::Error) -> Exit {
         note(faults);
         return Exit::Usage;
     }
-    note(format_args!("antumbra: {error:#}"));
-    Exit::Failed
+    if !is_closed_stdout(error) {
+        note(format_args!("antumbra: {error:#}"));
+    }
+    error.downcast_ref::<Fault>().map_or(Exit::Failed, Fault::exit)
+}
+
+/// Whoever reads `antumbra … | head` has seen enough. Where it matters, the error has words of its own around it.
+fn is_closed_stdout(error: &anyhow::Error) -> bool {
+    let bare = error.chain().count() == 1;
+    let closed = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    bare && error.downcast_ref().is_some_and(closed)
 }
 
 impl Cli {
@@ -45,11 +59,20 @@ impl Cli {
         let ended = match self.command {
             Command::Serve(args) => Box::pin(serve::serve(&args)).await,
             Command::Demo(args) => Box::pin(demo::run(args)).await,
+            Command::Export(args) => Box::pin(export::export(&args)).await,
+            Command::Plan(args) => Box::pin(plan::plan(&args)).await,
+            Command::Request(command) => Box::pin(request::run(command)).await,
             Command::Verify(args) => verify::verify(args).await,
+            Command::Silo(SiloCommand::Check(args)) => Box::pin(silo::check(&args)).await,
             Command::Keys(KeysCommand::Generate(args)) => keys::generate(&args).await,
             Command::ApiKey(ApiKeyCommand::Create(args)) => api_key::create(args).await,
+            Command::ApiKey(ApiKeyCommand::List(args)) => api_key::list(&args).await,
+            Command::ApiKey(ApiKeyCommand::Revoke(args)) => api_key::revoke(&args).await,
+            Command::Audit(AuditCommand::Show(args)) => audit::show(&args).await,
+            Command::Audit(AuditCommand::Verify(args)) => audit::verify(&args).await,
             Command::Config(ConfigCommand::Check(args)) => config::check(&args),
             Command::Config(ConfigCommand::Show(args)) => config::show(&args),
+            Command::Config(ConfigCommand::Reference) => config::reference(),
             Command::Healthcheck(args) => Ok(healthcheck::healthcheck(args).await),
         };
         ended.unwrap_or_else(|error| failed(&error))
@@ -85,6 +108,21 @@ mod tests {
     fn right_command_lines_are_taken() {
         assert_eq!(exit(&["antumbra", "demo", "--once", "--port", "0", "--events", "7"]), None);
         assert_eq!(exit(&["antumbra", "verify", "a.zip", "--key", "k.pem"]), None);
+    }
+
+    #[test]
+    fn faults_end_with_their_own_code_also_inside_a_chain() {
+        let unreachable = anyhow::Error::from(Fault::Unreachable("nobody".to_owned()));
+        assert_eq!(failed(&unreachable.context("asking")), Exit::Unreachable);
+        assert_eq!(failed(&Fault::Usage("both".to_owned()).into()), Exit::Usage);
+    }
+
+    #[test]
+    fn a_reader_who_left_is_not_told() {
+        let left = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_closed_stdout(&left().into()));
+        assert!(!is_closed_stdout(&anyhow::Error::from(left()).context("cannot export")));
+        assert!(!is_closed_stdout(&io::Error::from(io::ErrorKind::NotFound).into()));
     }
 
     #[test]

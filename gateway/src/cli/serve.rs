@@ -1,20 +1,18 @@
 //! `antumbra serve`: run the daemon until it is asked to stop.
 
-use std::sync::Arc;
-
-use antumbra_jobs::SystemClock;
 use tokio_util::sync::CancellationToken;
 
 use super::args::SettingsArgs;
 use super::{Exit, Signals, logs, settings};
 use crate::app::App;
+use crate::clock;
 
 /// Loads, builds, runs, drains.
 pub(super) async fn serve(args: &SettingsArgs) -> anyhow::Result<Exit> {
     let heard = settings::load(args)?;
     logs::init(&heard.loaded.settings.log)?;
     let mut signals = Signals::listen()?;
-    let clock = Arc::new(SystemClock);
+    let clock = clock::of_process();
     let app = App::build(heard.loaded.settings, &heard.sources.environment, clock).await?;
     let exit = run_until_signal(app, &mut signals).await?;
     tracing::info!("stopped");

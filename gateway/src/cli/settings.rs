@@ -20,11 +20,19 @@ pub(crate) struct Heard {
 /// # Errors
 /// [`antumbra_config::Faults`], every fault at once.
 pub(super) fn load(args: &SettingsArgs) -> anyhow::Result<Heard> {
+    hear(sources(args)?)
+}
+
+/// Says where the settings are that the command line names, and takes the environment, without loading anything.
+///
+/// # Errors
+/// When a usual place cannot be looked at.
+pub(super) fn sources(args: &SettingsArgs) -> anyhow::Result<Sources> {
     let file = match &args.config {
         Some(file) => Some(file.clone()),
         None => usual_file(&USUAL.map(Path::new))?,
     };
-    hear(Sources::from_process(file, args.set.clone()))
+    Ok(Sources::from_process(file, args.set.clone()))
 }
 
 /// Loads settings and says what is odd about them.

@@ -1,4 +1,4 @@
-//! How is the process asked to stop? SIGTERM and SIGINT.
+//! How is the process asked to stop? SIGTERM and SIGINT, for some commands SIGHUP.
 
 use std::io;
 
@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Option<Signal>,
 }
 
 impl Signals {
@@ -20,7 +21,17 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: None,
         })
+    }
+
+    /// Takes a terminal that goes away for a signal to stop, too: for commands that would leave something behind.
+    ///
+    /// # Errors
+    /// As [`listen`](Self::listen).
+    pub(crate) fn and_hangup(mut self) -> io::Result<Self> {
+        self.hangup = Some(signal(SignalKind::hangup())?);
+        Ok(self)
     }
 
     /// Waits for the next signal and names it.
@@ -31,6 +42,16 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
+            () = hung_up(self.hangup.as_mut()) => "SIGHUP",
         }
+    }
+}
+
+async fn hung_up(hangup: Option<&mut Signal>) {
+    match hangup {
+        Some(hangup) => {
+            hangup.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }

@@ -63,7 +63,7 @@ pub(crate) fn shown(verdict: &Verdict) -> String {
         Exit::Untrusted => {
             "UNTRUSTED: everything is consistent, but without --key nobody vouches for it"
         }
-        Exit::Failed | Exit::Usage => "FAILED",
+        _ => "FAILED",
     };
     line(&mut text, format_args!("{word}"));
     text

@@ -4,6 +4,7 @@
 //! it are pure; only `stream.rs` touches bytes.
 
 mod download_key;
+mod links;
 
 mod conditions;
 mod disposition;
@@ -15,5 +16,6 @@ mod stream;
 
 pub(crate) use conditions::{Answer, decide};
 pub(crate) use download_key::{CLIENT_WORDS, mint, open};
+pub(crate) use links::BundleLinks;
 pub(crate) use representation::{Representation, bundle_name};
 pub(crate) use stream::{Sending, send};

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use antumbra_bundle::ByteStream;
 use antumbra_jobs::Download;
+use antumbra_pipeline::BundleReader;
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -41,6 +42,7 @@ pub(crate) async fn send(
     mut stream: ByteStream,
     sending: Sending,
 ) -> Result<Body, ApiError> {
+    let reader = shared.engine().reading(sending.download.job);
     let mut head = VecDeque::new();
     let mut pulled = 0;
     while pulled < sending.len.min(PROOF) {
@@ -48,7 +50,15 @@ pub(crate) async fn send(
         pulled += u64::try_from(piece.len()).unwrap_or(u64::MAX);
         head.push_back(piece);
     }
-    Ok(Body::new(Outgoing { shared, head, stream, sending, sent: 0, unreported: false }))
+    Ok(Body::new(Outgoing {
+        shared,
+        head,
+        stream,
+        sending,
+        sent: 0,
+        _reader: reader,
+        unreported: false,
+    }))
 }
 
 /// A body on its way out. Dropped at its end, whatever the end was; records the download then.
@@ -58,6 +68,8 @@ struct Outgoing {
     stream: ByteStream,
     sending: Sending,
     sent: u64,
+    /// Keeps the sweeper from what is still to be sent.
+    _reader: BundleReader,
     /// A piece went out since the last crash point.
     unreported: bool,
 }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::cli::DemoSilo;
+
 /// The demo's directory and what is where in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Directory {
@@ -11,20 +13,24 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Takes the directory asked for, else `antumbra/demo` in the user's data directory (XDG Base Directory
-    /// Specification). The result is absolute.
+    /// Takes the directory asked for, else one in the user's data directory (XDG Base Directory Specification):
+    /// `antumbra/demo`, for a server `antumbra/demo-postgres`. The result is absolute.
     ///
     /// # Errors
     /// When nothing was asked for and the user has no home.
     pub(super) fn choose(
         asked: Option<PathBuf>,
+        silo: DemoSilo,
         environment: &[(String, String)],
     ) -> anyhow::Result<Self> {
         let root = match asked {
             Some(asked) => asked,
             None => user_data(environment)
                 .context("neither XDG_DATA_HOME nor HOME is set: say where with --dir")?
-                .join("antumbra/demo"),
+                .join(match silo {
+                    DemoSilo::Sqlite => "antumbra/demo",
+                    DemoSilo::Postgres => "antumbra/demo-postgres",
+                }),
         };
         let root =
             std::path::absolute(&root).with_context(|| format!("cannot use {}", root.display()))?;
@@ -39,6 +45,16 @@ impl Directory {
     /// The shop's database, the source.
     pub(super) fn shop(&self) -> PathBuf {
         self.root.join("source/shop.db")
+    }
+
+    /// What belongs to the PostgreSQL server that is the source.
+    pub(super) fn postgres(&self) -> PathBuf {
+        self.root.join("source/postgres")
+    }
+
+    /// The secret by which the daemon reaches that server; written anew each time.
+    pub(super) fn postgres_url(&self) -> PathBuf {
+        self.root.join(POSTGRES_URL)
     }
 
     /// The daemon's settings.
@@ -72,6 +88,9 @@ impl Directory {
     }
 }
 
+/// Relative to the demo's directory, as the settings name it.
+pub(super) const POSTGRES_URL: &str = "source/postgres.url";
+
 /// A relative `XDG_DATA_HOME` is to be ignored, the specification says.
 fn user_data(environment: &[(String, String)]) -> Option<PathBuf> {
     let absolute = |name: &str| {
@@ -90,7 +109,8 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let directory = Directory::choose(asked.map(PathBuf::from), &environment);
+        let asked = asked.map(PathBuf::from);
+        let directory = Directory::choose(asked, DemoSilo::Sqlite, &environment);
         directory.ok().map(|directory| directory.root)
     }
 
@@ -108,6 +128,13 @@ mod tests {
             Some("/x/antumbra/demo".into())
         );
         assert_eq!(chosen(None, &[("HOME", "/h")]), Some("/h/.local/share/antumbra/demo".into()));
+    }
+
+    #[test]
+    fn each_source_has_a_directory_of_its_own() {
+        let home = [("HOME".to_owned(), "/h".to_owned())];
+        let of = |silo| Directory::choose(None, silo, &home).unwrap();
+        assert_ne!(of(DemoSilo::Sqlite), of(DemoSilo::Postgres));
     }
 
     #[test]

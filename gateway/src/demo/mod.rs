@@ -6,6 +6,7 @@
 mod story;
 
 mod directory;
+mod postgres;
 mod prepare;
 mod settings;
 mod shop;

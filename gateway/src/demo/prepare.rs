@@ -1,6 +1,6 @@
 //! What does the demo make before it starts, and what does it find from a run before?
 
-use antumbra_config::{Keys, SecretRef, Settings};
+use antumbra_config::{Keys, SecretRef, Settings, SiloKind};
 use antumbra_crypto::{InternalKeys, api_key as key_text};
 use antumbra_jobs::{JobStore, NewApiKey, Scope, SystemClock, TenantId};
 use anyhow::{Context, ensure};
@@ -8,9 +8,11 @@ use anyhow::{Context, ensure};
 use super::directory::Directory;
 use super::settings::text;
 use super::shop::{self, Scale};
-use crate::cli::{KeyFiles, create_private_dir, generate_keys, read_private, say, write_private};
+use crate::cli::{
+    DemoSilo, KeyFiles, create_private_dir, generate_keys, read_private, say, write_private,
+};
 
-/// Makes the shop, unless it is there.
+/// Makes the shop's file, unless it is there.
 pub(super) async fn shop(directory: &Directory, events: Option<u32>) -> anyhow::Result<()> {
     let path = directory.shop();
     if path.try_exists().with_context(|| format!("cannot look for {}", path.display()))? {
@@ -38,10 +40,14 @@ pub(super) async fn keys(directory: &Directory) -> anyhow::Result<String> {
 }
 
 /// Writes the settings, unless they are there: they may have been changed since.
-pub(super) fn settings(directory: &Directory, gateway_hash: &str) -> anyhow::Result<()> {
+pub(super) fn settings(
+    directory: &Directory,
+    gateway_hash: &str,
+    silo: DemoSilo,
+) -> anyhow::Result<()> {
     let path = directory.settings();
     if read_private(&path)?.is_none() {
-        write_private(&path, text(gateway_hash).as_bytes())?;
+        write_private(&path, text(gateway_hash, silo).as_bytes())?;
     }
     Ok(())
 }
@@ -56,6 +62,24 @@ pub(super) fn gateway_key_is_listed(
     ensure!(
         listed,
         "{} does not list the hash of keys/gateway.key; remove the file to have it made again",
+        directory.settings().display()
+    );
+    Ok(())
+}
+
+/// Says what to do when the settings are those of another source.
+pub(super) fn silo_is(
+    directory: &Directory,
+    settings: &Settings,
+    silo: DemoSilo,
+) -> anyhow::Result<()> {
+    let fits = settings.silos.iter().any(|known| match silo {
+        DemoSilo::Sqlite => matches!(known.kind, SiloKind::Sqlite { .. }),
+        DemoSilo::Postgres => matches!(known.kind, SiloKind::Postgres { .. }),
+    });
+    ensure!(
+        fits,
+        "{} is the demo of another source: say --silo as before, or another --dir",
         directory.settings().display()
     );
     Ok(())
@@ -115,7 +139,7 @@ mod tests {
     use crate::app;
 
     fn demo(dir: &Path) -> Directory {
-        Directory::choose(Some(dir.to_owned()), &[]).unwrap()
+        Directory::choose(Some(dir.to_owned()), DemoSilo::Sqlite, &[]).unwrap()
     }
 
     fn loaded(directory: &Directory) -> Settings {
@@ -129,9 +153,11 @@ mod tests {
     async fn prepared(directory: &Directory) -> Settings {
         shop(directory, Some(5)).await.unwrap();
         let hash = keys(directory).await.unwrap();
-        settings(directory, &hash).unwrap();
+        settings(directory, &hash, DemoSilo::Sqlite).unwrap();
         let settings = loaded(directory);
         gateway_key_is_listed(directory, &settings, &hash).unwrap();
+        silo_is(directory, &settings, DemoSilo::Sqlite).unwrap();
+        assert!(silo_is(directory, &settings, DemoSilo::Postgres).is_err());
         let ring = app::open_ring(&settings.keys, &[]).await.unwrap();
         let store = app::open_store_beside(&settings, &ring, Arc::new(SystemClock)).unwrap();
         api_key(directory, &store, "default").await.unwrap();

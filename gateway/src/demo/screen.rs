@@ -1,12 +1,23 @@
 //! What does the demo say at its end? What is in the bundle, where everything is, and how to do it by hand.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
 use super::journey::{Received, SUBMIT, submission};
 use super::shop::BUSIEST;
 use crate::cli::shown;
+
+/// Where the rows came from.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// Its files.
+    pub(super) path: PathBuf,
+    /// What it is.
+    pub(super) what: String,
+    /// Whether it can be read when the demo has ended.
+    pub(super) stays: bool,
+}
 
 /// Words the last screen. `url` is where the daemon answers; with `once` it is about to stop.
 ///
@@ -15,6 +26,7 @@ use crate::cli::shown;
 pub(super) fn farewell(
     directory: &Directory,
     received: &Received,
+    source: &Source,
     url: &str,
     once: bool,
 ) -> anyhow::Result<String> {
@@ -27,9 +39,16 @@ pub(super) fn farewell(
         writeln!(out, "  {line}")?;
     }
     writeln!(out, "\nwhere everything is:\n")?;
-    for (what, path, which) in places(directory, received) {
+    for (what, path, which) in places(directory, received, source) {
         let which = if which.is_empty() { String::new() } else { format!("  ({which})") };
         writeln!(out, "  {what:<10} {}{which}", path.display())?;
+    }
+    if once && !source.stays {
+        writeln!(
+            out,
+            "\nwithout --once the demo goes on serving, and the same can be done by hand"
+        )?;
+        return Ok(text.trim_end().to_owned());
     }
     writeln!(out, "\nthe same by hand, in another terminal:\n")?;
     if once {
@@ -48,12 +67,12 @@ pub(super) fn farewell(
     Ok(text.trim_end().to_owned())
 }
 
-type Place = (&'static str, std::path::PathBuf, &'static str);
+type Place<'a> = (&'static str, PathBuf, &'a str);
 
-fn places(directory: &Directory, received: &Received) -> [Place; 7] {
+fn places<'a>(directory: &Directory, received: &Received, source: &'a Source) -> [Place<'a>; 7] {
     [
         ("bundle", received.zip.clone(), "verified with the key that the daemon publishes"),
-        ("source", directory.shop(), "the shop's database, read and never written"),
+        ("source", source.path.clone(), &source.what),
         ("settings", directory.settings(), ""),
         ("keys", directory.root().join("keys"), "root key, key ring, gateway key, public key"),
         ("API key", directory.api_key(), ""),
@@ -92,11 +111,14 @@ fn quoted(path: &Path) -> String {
 mod tests {
     use antumbra_bundle::verify::{CheckedFile, Verdict};
 
+    use crate::cli::DemoSilo;
+
     use super::*;
 
     #[test]
     fn last_screen_names_person_files_places_and_lines() {
-        let directory = Directory::choose(Some("/tmp/it's here".into()), &[]).unwrap();
+        let directory =
+            Directory::choose(Some("/tmp/it's here".into()), DemoSilo::Sqlite, &[]).unwrap();
         let file = CheckedFile {
             name: "shop/orders.json".to_owned(),
             bytes: 7,
@@ -107,7 +129,11 @@ mod tests {
             zip: directory.downloads().join("a.zip"),
             verdict: Verdict { trusted: true, files: vec![file], ..Verdict::default() },
         };
-        let text = farewell(&directory, &received, "http://127.0.0.1:1", false).unwrap();
+        let source = |stays| Source { path: "/s/shop.db".into(), what: "a file".to_owned(), stays };
+        let says = |stays, once| {
+            farewell(&directory, &received, &source(stays), "http://127.0.0.1:1", once).unwrap()
+        };
+        let text = says(true, false);
         for part in [
             BUSIEST.email,
             "shop/orders.json",
@@ -120,7 +146,10 @@ mod tests {
         ] {
             assert!(text.contains(part), "{part}\n{text}");
         }
-        let once = farewell(&directory, &received, "http://127.0.0.1:1", true).unwrap();
+        assert!(text.contains("/s/shop.db  (a file)"));
+        let once = says(true, true);
         assert!(once.contains("--set listen.address=127.0.0.1:1 &") && !once.contains("Ctrl-C"));
+        let gone = says(false, true);
+        assert!(!gone.contains("curl") && gone.contains("without --once"), "{gone}");
     }
 }

@@ -1,8 +1,19 @@
 //! What are the demo's settings? Also the shortest complete example of a silo.
 
+use super::directory::POSTGRES_URL;
+use crate::cli::DemoSilo;
+
 /// Writes the settings file of the demo. All paths in it are relative to it.
-pub(super) fn text(gateway_hash: &str) -> String {
-    format!("{HEAD}internal_key_hashes = [\"{gateway_hash}\"]   # of keys/gateway.key\n{SHOP}")
+pub(super) fn text(gateway_hash: &str, silo: DemoSilo) -> String {
+    let place = match silo {
+        DemoSilo::Sqlite => "type = \"sqlite\"\npath = \"source/shop.db\"\n".to_owned(),
+        DemoSilo::Postgres => {
+            format!("type = \"postgres\"\nurl = {{ file = \"{POSTGRES_URL}\" }}\n")
+        }
+    };
+    format!(
+        "{HEAD}internal_key_hashes = [\"{gateway_hash}\"]   # of keys/gateway.key\n\n[[silo]]\nname = \"shop\"\n{place}{SHOP}"
+    )
 }
 
 const HEAD: &str = r#"# The demo's settings. `antumbra config show --config antumbra.toml` prints them with all defaults.
@@ -21,11 +32,6 @@ root = { file = "keys/root.key" }
 "#;
 
 const SHOP: &str = r#"
-[[silo]]
-name = "shop"
-type = "sqlite"
-path = "source/shop.db"
-
 [[silo.datapoint]]
 name = "customers"
 title = "Customer account"

@@ -1,31 +1,32 @@
-//! One connection: its task, its span, its two ways to end early.
+//! One connection: its task, its span, its handshake, its ways to end early.
 
-use std::convert::Infallible;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use antumbra_config::Listen;
-use futures::future::BoxFuture;
-use http::{Request, Response};
-use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
+use super::activity::{Activity, Verdict, Watch};
 use super::idle::Impatient;
+use super::protocol::{Graceful, Protocols};
 use super::stack::Stack;
-use super::{Body, BoxError, RequestBody};
+use crate::tls::H2;
 
-/// Serves connections, whatever they are made of: a socket now, TLS over one later.
+/// Serves connections, whatever they are made of.
 pub(super) struct Connections {
-    stack: Stack,
-    http: http1::Builder,
+    protocols: Protocols,
+    tls: Option<TlsAcceptor>,
+    header_timeout: Duration,
     write_timeout: Duration,
     tasks: TaskTracker,
     drain: CancellationToken,
@@ -33,83 +34,136 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Prepares serving. `drain` lets a request in flight finish, `cut` does not.
+    /// Prepares serving: TLS with `tls`, plain HTTP/1.1 without. `drain` lets a request in flight finish, `cut` does not.
     ///
-    /// A client that sends no headers for `listen.header_timeout`, or takes nothing of an answer for
-    /// `listen.request_timeout`, loses its connection: neither keeps a permit for ever.
+    /// A client that does not finish its handshake or sends no headers for `listen.header_timeout`, or takes nothing of an
+    /// answer for `listen.request_timeout`, loses its connection: none keeps a permit for ever.
     pub(super) fn new(
         stack: Stack,
         listen: &Listen,
+        tls: Option<Arc<ServerConfig>>,
         tasks: TaskTracker,
         drain: CancellationToken,
         cut: CancellationToken,
-    ) -> Self {
-        let mut http = http1::Builder::new();
-        // Also ends connections that are idle between requests.
-        http.timer(TokioTimer::new()).header_read_timeout(listen.header_timeout.duration());
-        let write_timeout = listen.request_timeout.duration();
-        Self { stack, http, write_timeout, tasks, drain, cut }
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            protocols: Protocols::new(stack, listen, tasks.clone()),
+            tls: tls.map(TlsAcceptor::from),
+            header_timeout: listen.header_timeout.duration(),
+            write_timeout: listen.request_timeout.duration(),
+            tasks,
+            drain,
+            cut,
+        })
     }
 
     /// Serves a connection on a tracked task; `permit` is given back when it ends.
-    pub(super) fn spawn<IO, P>(&self, io: IO, peer: SocketAddr, permit: P)
+    pub(super) fn spawn<IO, P>(self: &Arc<Self>, io: IO, peer: SocketAddr, permit: P)
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         P: Send + 'static,
     {
-        let service = OneConnection(self.stack.clone());
-        let io = TokioIo::new(Impatient::new(io, self.write_timeout));
-        let connection = self.http.serve_connection(io, service);
-        let (drain, cut) = (self.drain.clone(), self.cut.clone());
+        let this = Arc::clone(self);
         let span = tracing::debug_span!("connection", %peer);
         let task = async move {
-            let mut connection = pin!(connection);
-            let ended = tokio::select! {
-                ended = connection.as_mut() => Some(ended),
-                () = drain.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        ended = connection.as_mut() => Some(ended),
-                        () = cut.cancelled() => None,
-                    }
-                }
-            };
-            match ended {
-                Some(Ok(())) => {}
-                Some(Err(error)) => tracing::debug!(%error, "connection ended with an error"),
-                None => tracing::debug!("connection cut"),
-            }
+            this.serve(io).await;
             drop(permit);
         };
         // The tracker waits for it; nothing else needs its handle.
         drop(self.tasks.spawn(task.instrument(span)));
     }
+
+    async fn serve<IO>(&self, io: IO)
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let io = Impatient::new(io, self.write_timeout);
+        let Some(tls) = &self.tls else {
+            return self.drive(self.protocols.http1(io), None).await;
+        };
+        let activity = Activity::new();
+        let Some(stream) = self.handshake(tls, io.noting(Arc::clone(&activity))).await else {
+            return;
+        };
+        if stream.get_ref().1.alpn_protocol() == Some(H2) {
+            activity.stamp();
+            let connection = self.protocols.http2(stream, Arc::clone(&activity));
+            let watch = Watch::new(activity, self.header_timeout, self.write_timeout);
+            self.drive(connection, Some(watch)).await;
+        } else {
+            self.drive(self.protocols.http1(stream), None).await;
+        }
+    }
+
+    /// Shakes hands. Whoever speaks something else, plain HTTP for one, is hung up on.
+    async fn handshake<IO>(&self, tls: &TlsAcceptor, io: IO) -> Option<TlsStream<IO>>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let shaken = tokio::select! {
+            shaken = timeout(self.header_timeout, tls.accept(io)) => shaken,
+            () = self.drain.cancelled() => return None,
+        };
+        match shaken {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => tracing::debug!(%error, "no TLS handshake"),
+            Err(_) => tracing::debug!("the TLS handshake took too long"),
+        }
+        None
+    }
+
+    /// Serves a connection until it ends, stands still or is cut.
+    async fn drive<C, E>(&self, connection: C, mut watch: Option<Watch>)
+    where
+        C: Future<Output = Result<(), E>> + Graceful,
+        E: Display,
+    {
+        let mut connection = pin!(connection);
+        let mut draining = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "connection ended with an error");
+                    }
+                    return;
+                }
+                () = self.drain.cancelled(), if !draining => {
+                    draining = true;
+                    connection.as_mut().say_goodbye();
+                }
+                () = self.cut.cancelled() => {
+                    tracing::debug!("connection cut");
+                    return;
+                }
+                verdict = stands_still(&mut watch) => match verdict {
+                    Verdict::Close => connection.as_mut().say_goodbye(),
+                    Verdict::Cut => {
+                        tracing::debug!("connection stands still: cut");
+                        return;
+                    }
+                }
+            }
+        }
+    }
 }
 
-/// The stack as hyper calls it.
-struct OneConnection(Stack);
-
-impl hyper::service::Service<Request<Incoming>> for OneConnection {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let request = request.map(|body| RequestBody::new(body.map_err(BoxError::from)));
-        Box::pin(self.0.clone().oneshot(request))
+async fn stands_still(watch: &mut Option<Watch>) -> Verdict {
+    match watch {
+        Some(watch) => watch.verdict().await,
+        None => std::future::pending().await,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
+    use http::{Request, Response};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
     use tokio::sync::Notify;
     use tokio::time::Instant;
 
     use super::*;
-    use crate::http::full;
+    use crate::http::{RequestBody, full};
 
     /// A connection whose handler answers when it is told to.
     struct Line {
@@ -142,6 +196,7 @@ mod tests {
             let connections = Connections::new(
                 Stack::new(stack),
                 &Listen::default(),
+                None,
                 tasks.clone(),
                 drain.clone(),
                 cut.clone(),
@@ -216,7 +271,7 @@ mod tests {
         line.ask().await;
         line.answer.notify_one();
         let start = Instant::now();
-        let ended = tokio::time::timeout(Duration::from_secs(600), line.tasks.wait()).await;
+        let ended = timeout(Duration::from_secs(600), line.tasks.wait()).await;
         assert!(ended.is_ok(), "the connection stays open");
         assert_eq!(start.elapsed().as_secs(), 60);
         assert!(line.rest().await.len() < 100_000);

@@ -1,89 +1,99 @@
-//! Which status and which body does an error become? The only place that knows.
+//! Which status does an error become? The only place that knows.
 //!
 //! Handlers return [`ApiError`]. Its [`Kind`] fixes the status in one exhaustive match; its message is for the client
-//! and never holds subject data; its source is for the log. A family of routes fixes the shape of the body.
-
-use std::error::Error;
-use std::fmt;
+//! and never holds subject data; its source is for the log. `shape.rs` makes the body.
 
 use antumbra_bundle::BundleError;
-use antumbra_jobs::StoreError;
+use antumbra_jobs::{JobState, Scope, StoreError};
 use antumbra_pipeline::PipelineError;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use serde_json::json;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::{Map, Value};
 
-use super::{Body, BoxError, body::JSON, full};
-
-/// Which contract's error shape an answer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Family {
-    /// `{"message", "error", "code"}`, as published Sombra clients read it.
-    Sombra,
-    /// RFC 9457 `application/problem+json`.
-    Problem,
-}
-
-impl Family {
-    /// Returns the family a path belongs to, known route or not.
-    pub(crate) fn of(path: &str) -> Self {
-        let sombra = ["/v1/", "/public-keys/"];
-        if sombra.iter().any(|prefix| path.starts_with(prefix)) {
-            Self::Sombra
-        } else {
-            Self::Problem
-        }
-    }
-}
+use super::BoxError;
 
 /// Why a request was not answered as it was meant to be.
 #[derive(Debug)]
 pub(crate) struct ApiError {
-    kind: Kind,
-    code: &'static str,
-    message: String,
+    pub(super) kind: Kind,
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    /// Facts for programs, in the families that have room for them: never personal but for the caller's own job.
+    pub(super) context: Option<Box<Map<String, Value>>>,
     /// A header the status asks for. Boxed: errors are returned through many hands and stay small.
-    header: Option<Box<(HeaderName, HeaderValue)>>,
-    source: Option<BoxError>,
+    pub(super) header: Option<Box<(HeaderName, HeaderValue)>>,
+    pub(super) source: Option<BoxError>,
 }
 
-/// What the caller can do about it; fixes the status.
+/// What the caller can do about it; fixes the status, and the compliance family's code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Malformed,
+    InvalidField,
     Unauthorized,
+    ScopeMissing,
     NotFound,
     MethodNotAllowed,
     Duplicate,
     Conflict,
     Gone,
     PreconditionFailed,
+    ArtifactGone,
     TooLarge,
     RangeNotSatisfiable,
+    RateLimited,
     Internal,
+    PackageWriteFailed,
+    RunFailed,
     Unavailable,
 }
 
 impl Kind {
     const fn status(self) -> StatusCode {
         match self {
-            Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Malformed | Self::InvalidField => StatusCode::BAD_REQUEST,
+            // The Sombra contract documents no 403, and one door has one answer.
+            Self::Unauthorized | Self::ScopeMissing => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Duplicate | Self::Conflict => StatusCode::CONFLICT,
             Self::Gone => StatusCode::GONE,
-            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::PreconditionFailed | Self::ArtifactGone => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Internal | Self::PackageWriteFailed | Self::RunFailed => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Returns the compliance API's fixed word; `openapi.yaml` lists them all. Kinds that do not occur there have the word
+    /// that is nearest.
+    pub(super) const fn compliance_code(self) -> &'static str {
+        match self {
+            Self::Malformed | Self::RangeNotSatisfiable => "MALFORMED",
+            Self::InvalidField => "INVALID_FIELD",
+            Self::Unauthorized => "UNAUTHORIZED",
+            Self::ScopeMissing => "SCOPE_MISSING",
+            Self::NotFound => "NOT_FOUND",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::Duplicate | Self::Conflict => "INVALID_STATE",
+            Self::Gone | Self::PreconditionFailed | Self::ArtifactGone => "ARTIFACT_GONE",
+            Self::TooLarge => "BODY_TOO_LARGE",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Internal => "INTERNAL",
+            Self::PackageWriteFailed => "PACKAGE_WRITE_FAILED",
+            Self::RunFailed => "RUN_FAILED",
+            Self::Unavailable => "UNAVAILABLE",
         }
     }
 }
 
 impl ApiError {
     fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), header: None, source: None }
+        let message = message.into();
+        Self { kind, code, message, context: None, header: None, source: None }
     }
 
     /// The request as a whole cannot be read.
@@ -93,7 +103,8 @@ impl ApiError {
 
     /// One field cannot be read, or asks for what is not served.
     pub(crate) fn field(path: &str, fault: &str) -> Self {
-        Self::new(Kind::Malformed, "invalid_field", format!("`{path}`: {fault}"))
+        Self::new(Kind::InvalidField, "invalid_field", format!("`{path}`: {fault}"))
+            .about("field", path)
     }
 
     /// The caller did not prove who they are, or may not do this.
@@ -101,6 +112,14 @@ impl ApiError {
         // RFC 9110 §11.6.1: a 401 names the scheme that would be accepted.
         Self::new(Kind::Unauthorized, code, message)
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// The caller's key may not do this.
+    pub(crate) fn scope_missing(scope: Scope) -> Self {
+        let message = format!("the API key lacks the scope `{scope}`");
+        Self::new(Kind::ScopeMissing, "scope_missing", message)
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+            .about("scope", scope.as_str())
     }
 
     /// Nothing by that name is there for this caller.
@@ -117,6 +136,39 @@ impl ApiError {
     /// What was asked for existed and does not any more.
     pub(crate) fn gone(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Kind::Gone, code, message)
+    }
+
+    /// The job is in a state that does not allow this.
+    pub(crate) fn invalid_state(state: JobState) -> Self {
+        let message = format!("the job is {state}: it is not in a state for this");
+        Self::new(Kind::Conflict, "illegal_state", message).about("state", state.as_str())
+    }
+
+    /// The bundle should be there and is not; another run makes it again.
+    pub(crate) fn artifact_gone() -> Self {
+        Self::new(Kind::ArtifactGone, "objects_lost", "the artifact is lost; run the job again")
+    }
+
+    /// The tenant has as many active jobs as it may have.
+    fn rate_limited(limit: u32) -> Self {
+        let message = format!("{limit} jobs are active already, the most that may be at once");
+        Self::new(Kind::RateLimited, "too_many_active", message).about("activeLimit", limit)
+    }
+
+    /// A job that was run ended without a bundle, because of its storage or for another reason.
+    pub(crate) fn run_failed(storage: bool) -> Self {
+        if storage {
+            let message = "the export could not be written to the storage; the job failed";
+            Self::new(Kind::PackageWriteFailed, "package_write_failed", message)
+        } else {
+            Self::new(Kind::RunFailed, "run_failed", "the job failed; its `failure` says why")
+        }
+    }
+
+    /// A run was put down before its end, by a daemon that stops or a fault that passes.
+    pub(crate) fn run_interrupted() -> Self {
+        let message = "the run was interrupted; a worker goes on with the job, or another run does if it has not begun";
+        Self::new(Kind::Unavailable, "run_interrupted", message)
     }
 
     /// A condition of the request does not hold.
@@ -166,6 +218,11 @@ impl ApiError {
         }
     }
 
+    /// Says whether there is nothing by the name that was asked for.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.kind == Kind::NotFound
+    }
+
     /// Adds what caused it, for the log.
     pub(crate) fn because(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
@@ -178,7 +235,23 @@ impl ApiError {
         self
     }
 
-    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    /// Tells of lost objects as the compliance contract does: another run makes them again.
+    pub(crate) fn of_artifact(self) -> Self {
+        match (self.kind, self.source) {
+            (Kind::Gone, Some(source)) => Self::artifact_gone().because(source),
+            (_, source) => Self { source, ..self },
+        }
+    }
+
+    /// Adds a fact for programs; only the compliance family shows it.
+    pub(crate) fn about(mut self, name: &str, fact: impl Into<Value>) -> Self {
+        let context = self.context.get_or_insert_with(Box::default);
+        context.insert(name.to_owned(), fact.into());
+        self
+    }
+
+    /// Adds the header that the status asks for; there is one at most.
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.header = Some(Box::new((name, value)));
         self
     }
@@ -192,65 +265,6 @@ impl ApiError {
     pub(crate) const fn status(&self) -> StatusCode {
         self.kind.status()
     }
-
-    /// Writes it to the log and returns the answer in the family's shape.
-    pub(crate) fn respond(self, family: Family) -> Response<Body> {
-        self.log();
-        let status = self.status();
-        let (media_type, body) = match family {
-            Family::Sombra => (JSON, self.sombra()),
-            Family::Problem => (PROBLEM_JSON, self.problem()),
-        };
-        let mut answer = Response::new(full(body.to_string()));
-        *answer.status_mut() = status;
-        if let Some((name, value)) = self.header.map(|header| *header) {
-            answer.headers_mut().insert(name, value);
-        }
-        answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
-        answer
-    }
-
-    fn sombra(&self) -> serde_json::Value {
-        let error = match self.kind {
-            // A published client finds duplicates by a regular expression over *escaped* JSON inside the body.
-            Kind::Duplicate => {
-                let message = serde_json::Value::from(self.message.as_str());
-                format!(r#"{{"message":{message},"locations":[]}}"#)
-            }
-            Kind::Malformed
-            | Kind::Unauthorized
-            | Kind::NotFound
-            | Kind::MethodNotAllowed
-            | Kind::Conflict
-            | Kind::Gone
-            | Kind::PreconditionFailed
-            | Kind::TooLarge
-            | Kind::RangeNotSatisfiable
-            | Kind::Internal
-            | Kind::Unavailable => self.message.clone(),
-        };
-        json!({ "message": self.message, "error": error, "code": self.code })
-    }
-
-    fn problem(&self) -> serde_json::Value {
-        let status = self.status();
-        json!({
-            "type": "about:blank",
-            "title": status.canonical_reason().unwrap_or_default(),
-            "status": status.as_u16(),
-            "detail": self.message,
-            "code": self.code,
-        })
-    }
-
-    fn log(&self) {
-        let (status, code) = (self.status().as_u16(), self.code);
-        if self.status().is_server_error() {
-            tracing::warn!(status, code, error = %Chain(self), "request failed");
-        } else {
-            tracing::debug!(status, code, error = %Chain(self), "request refused");
-        }
-    }
 }
 
 impl From<StoreError> for ApiError {
@@ -258,9 +272,12 @@ impl From<StoreError> for ApiError {
         match &error {
             StoreError::NotFound { what } => Self::not_found(what),
             StoreError::Duplicate => Self::new(Kind::Duplicate, error.code(), DUPLICATE),
-            StoreError::IllegalMove(_) | StoreError::LeaseLost { .. } => {
+            StoreError::TooManyActive { limit } => Self::rate_limited(*limit),
+            StoreError::IllegalMove(illegal) => {
                 Self::new(Kind::Conflict, error.code(), WRONG_STATE)
+                    .about("state", illegal.from.as_str())
             }
+            StoreError::LeaseLost { .. } => Self::new(Kind::Conflict, error.code(), WRONG_STATE),
             _ => Self::ours(error.code(), error.retry() == antumbra_jobs::Retry::Later),
         }
         .because(error)
@@ -285,8 +302,10 @@ impl From<PipelineError> for ApiError {
             PipelineError::Gone { .. } => {
                 Self::new(Kind::Gone, error.code(), EXPIRED).because(error)
             }
-            PipelineError::NotReady { .. } => {
-                Self::new(Kind::Conflict, error.code(), WRONG_STATE).because(error)
+            PipelineError::NotReady { state, .. } | PipelineError::NotStartable { state, .. } => {
+                Self::new(Kind::Conflict, error.code(), WRONG_STATE)
+                    .about("state", state.as_str())
+                    .because(error)
             }
             error => {
                 let later = error.retry() == antumbra_crypto::Retry::Later;
@@ -296,26 +315,62 @@ impl From<PipelineError> for ApiError {
     }
 }
 
-/// Prints an error and everything that caused it, outermost first.
-struct Chain<'e>(&'e ApiError);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.message())?;
-        let mut next: Option<&dyn Error> =
-            self.0.source.as_deref().map(|source| -> &dyn Error { source });
-        while let Some(error) = next {
-            write!(f, ": {error}")?;
-            next = error.source();
-        }
-        Ok(())
-    }
-}
-
 const DUPLICATE: &str = "Client error: You have already made this request.";
 const EXPIRED: &str = "the request's data is not kept any more";
 const INTERNAL: &str = "something went wrong inside the gateway";
 const LOST: &str = "the request's data is lost";
 const UNAVAILABLE: &str = "the gateway cannot do this now; try again later";
 const WRONG_STATE: &str = "the request is not in a state for this";
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const ALL: [Kind; 18] = [
+        Kind::Malformed,
+        Kind::InvalidField,
+        Kind::Unauthorized,
+        Kind::ScopeMissing,
+        Kind::NotFound,
+        Kind::MethodNotAllowed,
+        Kind::Duplicate,
+        Kind::Conflict,
+        Kind::Gone,
+        Kind::PreconditionFailed,
+        Kind::ArtifactGone,
+        Kind::TooLarge,
+        Kind::RangeNotSatisfiable,
+        Kind::RateLimited,
+        Kind::Internal,
+        Kind::PackageWriteFailed,
+        Kind::RunFailed,
+        Kind::Unavailable,
+    ];
+
+    #[test]
+    fn the_openapi_file_lists_exactly_the_compliance_codes() {
+        let file = include_str!("../../openapi.yaml");
+        let (_, list) = file.split_once("    ComplianceCode:\n").unwrap();
+        let words = list.lines().skip_while(|line| !line.starts_with("        - "));
+        let listed: BTreeSet<_> = words.map_while(|line| line.strip_prefix("        - ")).collect();
+        let codes: BTreeSet<_> = ALL.iter().map(|kind| kind.compliance_code()).collect();
+        assert_eq!(listed, codes);
+    }
+
+    #[test]
+    fn a_store_that_is_full_of_jobs_is_a_wish_to_come_later() {
+        let error = ApiError::from(StoreError::TooManyActive { limit: 5 });
+        assert_eq!(error.status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+
+    #[test]
+    fn lost_objects_are_gone_to_one_contract_and_a_precondition_to_the_other() {
+        let lost = || ApiError::from(BundleError::ObjectLost { object: "pack-1".to_owned() });
+        assert_eq!(lost().status(), StatusCode::GONE);
+        assert_eq!(lost().of_artifact().status(), StatusCode::PRECONDITION_FAILED);
+        let other = ApiError::internal("x").of_artifact();
+        assert_eq!(other.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

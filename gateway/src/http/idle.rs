@@ -5,11 +5,14 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
+
+use super::activity::Activity;
 
 /// An IO whose writes fail with [`io::ErrorKind::TimedOut`] after `patience` without progress.
 ///
@@ -20,12 +23,25 @@ pub(super) struct Impatient<IO> {
     io: IO,
     writing: Stall,
     flushing: Stall,
+    activity: Option<Arc<Activity>>,
 }
 
 impl<IO> Impatient<IO> {
     /// Wraps an IO.
     pub(super) const fn new(io: IO, patience: Duration) -> Self {
-        Self { io, writing: Stall::new(patience), flushing: Stall::new(patience) }
+        Self { io, writing: Stall::new(patience), flushing: Stall::new(patience), activity: None }
+    }
+
+    /// Also notes what the peer takes.
+    pub(super) fn noting(mut self, activity: Arc<Activity>) -> Self {
+        self.activity = Some(activity);
+        self
+    }
+
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        if let (Some(activity), Poll::Ready(Ok(1..))) = (&self.activity, written) {
+            activity.stamp();
+        }
     }
 }
 
@@ -46,6 +62,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Impatient<IO> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.note(&written);
         self.writing.bound(context, written)
     }
 
@@ -55,6 +72,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Impatient<IO> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(context, slices);
+        self.note(&written);
         self.writing.bound(context, written)
     }
 

@@ -1,11 +1,13 @@
 //! Serving on a socket until told to stop, then ending in order.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use antumbra_config::Listen;
 use antumbra_pipeline::Engine;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,37 +21,49 @@ use super::stack::stack;
 #[derive(Debug)]
 pub struct Gateway {
     engine: Arc<Engine>,
+    tls: Option<Arc<ServerConfig>>,
 }
 
 impl Gateway {
     /// Prepares a gateway on an engine. Nothing is accepted before [`Self::serve`].
     #[must_use]
     pub const fn new(engine: Arc<Engine>) -> Self {
-        Self { engine }
+        Self { engine, tls: None }
     }
 
-    /// Serves plain HTTP/1.1 on `listener` until `shutdown`, then drains.
+    /// Serves TLS with `tls`, if that is something.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Arc<ServerConfig>>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Serves on `listener` until `shutdown`, then drains: TLS with HTTP/1.1 and HTTP/2, or plain HTTP/1.1 without TLS.
     ///
     /// Draining accepts nothing new, closes idle connections, and lets requests in flight finish for
     /// `listen.drain_timeout`; what is still open then is cut. Returns when every connection ended and every download is
     /// recorded. Errors of `accept` (no file descriptors left, for one) are waited out.
     ///
     /// # Errors
-    /// When the listener cannot say where it listens.
+    /// When the listener cannot say where it listens, or settings ask for TLS and there is none.
     ///
     /// # Cancel safety
     /// Dropping the future stops accepting but leaves connections running; cancel `shutdown` instead.
     pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> io::Result<()> {
         let address = listener.local_addr()?;
         let tasks = TaskTracker::new();
-        let shared = Arc::new(Shared::new(self.engine, base_url(address), tasks.clone()));
-        let listen = shared.settings().listen.clone();
+        let listen = self.engine.settings().listen.clone();
+        if listen.serves_tls() && self.tls.is_none() {
+            return Err(io::Error::other("settings ask for TLS, and there is none"));
+        }
+        let base = base_url(&listen, address);
+        let shared = Arc::new(Shared::new(self.engine, base, tasks.clone(), shutdown.clone()));
 
         let drain = CancellationToken::new();
         let cut = CancellationToken::new();
         let connections = Connections::new(
             stack(Arc::clone(&shared)),
             &listen,
+            self.tls,
             tasks.clone(),
             drain.clone(),
             cut.clone(),
@@ -76,12 +90,16 @@ impl Gateway {
     }
 }
 
-/// Returns the URL callers on this machine reach the address by.
-fn base_url(address: SocketAddr) -> String {
-    match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => format!("http://localhost:{}", address.port()),
-        IpAddr::V6(ip) if ip.is_unspecified() => format!("http://localhost:{}", address.port()),
-        IpAddr::V4(_) | IpAddr::V6(_) => format!("http://{address}"),
+/// Returns what links begin with: the public URL, or the one that callers on this machine reach the address by.
+fn base_url(listen: &Listen, address: SocketAddr) -> String {
+    if let Some(url) = &listen.public_url {
+        return url.as_str().to_owned();
+    }
+    let scheme = if listen.serves_tls() { "https" } else { "http" };
+    if address.ip().is_unspecified() {
+        format!("{scheme}://localhost:{}", address.port())
+    } else {
+        format!("{scheme}://{address}")
     }
 }
 
@@ -143,10 +161,29 @@ mod tests {
 
     #[test]
     fn links_point_to_where_the_gateway_listens() {
-        let url = |address: &str| base_url(address.parse().unwrap());
-        assert_eq!(url("127.0.0.1:5039"), "http://127.0.0.1:5039");
-        assert_eq!(url("[::1]:80"), "http://[::1]:80");
-        assert_eq!(url("0.0.0.0:80"), "http://localhost:80");
-        assert_eq!(url("[::]:80"), "http://localhost:80");
+        let mut listen = Listen::default();
+        let url = |listen: &Listen, address: &str| base_url(listen, address.parse().unwrap());
+        assert_eq!(url(&listen, "127.0.0.1:5039"), "http://127.0.0.1:5039");
+        assert_eq!(url(&listen, "[::1]:80"), "http://[::1]:80");
+        assert_eq!(url(&listen, "0.0.0.0:80"), "http://localhost:80");
+        assert_eq!(url(&listen, "[::]:80"), "http://localhost:80");
+        listen.tls_certificate = Some("cert.pem".into());
+        listen.tls_key = Some("key.pem".into());
+        assert_eq!(url(&listen, "127.0.0.1:5039"), "https://127.0.0.1:5039");
+        assert_eq!(url(&listen, "[::]:443"), "https://localhost:443");
+        listen.public_url = Some("https://privacy.example/x/".parse().unwrap());
+        assert_eq!(url(&listen, "0.0.0.0:443"), "https://privacy.example/x");
+    }
+
+    #[tokio::test]
+    async fn a_gateway_that_should_serve_tls_serves_nothing_without() {
+        let rig = Rig::with(|settings| {
+            settings.listen.tls_certificate = Some("cert.pem".into());
+            settings.listen.tls_key = Some("key.pem".into());
+        })
+        .await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let gateway = Gateway::new(Arc::clone(rig.shared.engine()));
+        assert!(gateway.serve(listener, CancellationToken::new()).await.is_err());
     }
 }

@@ -9,7 +9,11 @@ use antumbra_jobs::JobStore;
 use antumbra_pipeline::Engine;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::delivery::BundleLinks;
 
 /// The engine and what the gateway derives from its settings once.
 pub(crate) struct Shared {
@@ -17,13 +21,26 @@ pub(crate) struct Shared {
     base_url: String,
     gateway_keys: Option<InternalKeys>,
     tasks: TaskTracker,
+    shutdown: CancellationToken,
+    links: BundleLinks,
+    runs: Arc<Semaphore>,
 }
 
 impl Shared {
-    /// Prepares what handlers need. `base_url` has no slash at its end; `tasks` outlives the requests.
-    pub(crate) fn new(engine: Arc<Engine>, base_url: String, tasks: TaskTracker) -> Self {
+    /// Prepares what handlers need. `base_url` has no slash at its end; `tasks` outlives the requests, `shutdown` puts down
+    /// what they left running.
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        base_url: String,
+        tasks: TaskTracker,
+        shutdown: CancellationToken,
+    ) -> Self {
         let gateway_keys = gateway_keys(engine.settings());
-        Self { engine, base_url, gateway_keys, tasks }
+        let most = usize::try_from(engine.settings().compliance.max_active.get());
+        let runs =
+            Semaphore::new(most.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS));
+        let (links, runs) = (BundleLinks::default(), Arc::new(runs));
+        Self { engine, base_url, gateway_keys, tasks, shutdown, links, runs }
     }
 
     /// Returns the engine.
@@ -54,6 +71,22 @@ impl Shared {
     /// Returns the tracker of tasks that must end before the gateway does.
     pub(crate) const fn tasks(&self) -> &TaskTracker {
         &self.tasks
+    }
+
+    /// Returns the token that is cancelled when the daemon stops.
+    pub(crate) const fn shutdown(&self) -> &CancellationToken {
+        &self.shutdown
+    }
+
+    /// Returns the links to whole bundles that were handed out.
+    pub(crate) const fn links(&self) -> &BundleLinks {
+        &self.links
+    }
+
+    /// Returns the permits of runs that callers wait for: each works on a job beside the workers, so they are bounded, over all
+    /// tenants, by what one tenant may have active.
+    pub(crate) const fn runs(&self) -> &Arc<Semaphore> {
+        &self.runs
     }
 
     /// Returns the absolute URL of a path that starts with a slash.

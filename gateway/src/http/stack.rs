@@ -18,10 +18,10 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 
+use super::deadline::Deadline;
 use super::request_id::{X_REQUEST_ID, keep_if_plain};
 use super::router::Router;
 use super::{ApiError, Body, BoxError, Family, RequestBody, Shared, empty};
@@ -34,7 +34,8 @@ pub(crate) type Stack = BoxCloneSyncService<Request<RequestBody>, Response<Body>
 /// Builds the routes and the layers around them.
 pub(crate) fn stack(shared: Arc<Shared>) -> Stack {
     let listen = shared.settings().listen.clone();
-    layered(&listen, Routes { router: Arc::new(Router::new(&Route::ALL)), shared })
+    let router = Router::new(&Route::served(shared.settings()));
+    layered(&listen, Routes { router: Arc::new(router), shared })
 }
 
 /// Puts the layers around a service.
@@ -78,7 +79,7 @@ where
         // Refuses a body that says it is too long, and cuts one that is.
         .layer(RequestBodyLimitLayer::new(body_limit))
         // Until the answer's head: reading the body and handling, not sending a download.
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, answer_within))
+        .layer_fn(move |inner| Deadline { inner, within: answer_within, waits: Route::waits })
         .map_request(|request: Request<_>| request.map(RequestBody::new))
         .service(inner);
     Stack::new(service)
@@ -254,6 +255,22 @@ mod tests {
         assert_eq!(head.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(head.headers[header::CONTENT_TYPE], "application/problem+json");
         assert_eq!(body["code"], "timeout");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_may_take_as_long_as_its_job() {
+        for (path, status) in [
+            ("/v1/compliance/dsar/dsar:7/run", StatusCode::OK),
+            ("/v1/compliance/dsar/dsar:7/cancel", StatusCode::SERVICE_UNAVAILABLE),
+            ("/v1/compliance/dsar/dsar:7/x/run", StatusCode::SERVICE_UNAVAILABLE),
+            ("/v1/data-subject-request/7/run", StatusCode::SERVICE_UNAVAILABLE),
+        ] {
+            let handler = |_| async {
+                tokio::time::sleep(Duration::from_hours(5)).await;
+                Response::new(full("{}"))
+            };
+            assert_eq!(answer(path, "", handler).await.0.status, status, "{path}");
+        }
     }
 
     #[tokio::test]

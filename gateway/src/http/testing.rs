@@ -9,15 +9,18 @@ use antumbra_jobs::{
     Clock, Commit, FileRecord, JobId, JobStore, NewApiKey, NewSection, Progress, Published, Scope,
     Sealing, SectionEnd, SectionOutcome, SqliteStore, TenantId, TestClock, WorkerId,
 };
+use antumbra_pipeline::silo::Silos;
 use antumbra_pipeline::{Engine, EngineParts};
 use antumbra_roots::LocalRoot;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use jiff::{SignedDuration, Timestamp};
+use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
@@ -31,6 +34,7 @@ pub(crate) struct Rig {
     pub(crate) gateway_key: String,
     pub(crate) stack: Stack,
     pub(crate) objects: Arc<InMemory>,
+    pub(crate) shutdown: CancellationToken,
     _directory: TempDir,
 }
 
@@ -62,6 +66,14 @@ impl Rig {
 
     /// Makes a gateway with other settings; the gateway key's hash is listed before they are changed.
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_objects(change, None).await
+    }
+
+    /// Makes a gateway that keeps its sealed objects elsewhere than in `Rig::objects`.
+    pub(crate) async fn with_objects(
+        change: impl FnOnce(&mut Settings),
+        elsewhere: Option<Arc<dyn ObjectStore>>,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::new("2026-03-04T05:06:07Z".parse().unwrap()));
         let root = LocalRoot::from_text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
@@ -77,17 +89,22 @@ impl Rig {
         settings.gateway.internal_key_hashes = vec![hash.parse().unwrap()];
         change(&mut settings);
         let objects = Arc::new(InMemory::new());
+        let silos = Silos::open(&settings.silos, &[]).unwrap();
         let engine = Engine::new(EngineParts {
             store: Arc::new(store),
-            objects: Arc::<InMemory>::clone(&objects),
+            objects: elsewhere.unwrap_or_else(|| Arc::<InMemory>::clone(&objects)),
+            objects_dir: None,
+            silos,
             ring: Arc::new(ring),
             settings: Arc::new(settings),
             clock: Arc::<TestClock>::clone(&clock),
         });
         let url = "http://127.0.0.1:5039".to_owned();
-        let shared = Arc::new(Shared::new(Arc::new(engine), url, TaskTracker::new()));
+        let shutdown = CancellationToken::new();
+        let shared =
+            Arc::new(Shared::new(Arc::new(engine), url, TaskTracker::new(), shutdown.clone()));
         let stack = stack(Arc::clone(&shared));
-        Self { shared, clock, gateway_key, stack, objects, _directory: directory }
+        Self { shared, clock, gateway_key, stack, objects, shutdown, _directory: directory }
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn JobStore> {

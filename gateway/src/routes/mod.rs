@@ -3,11 +3,15 @@
 //! A handler checks who asks, reads typed input, asks the engine or the store, and writes an answer. It names no status
 //! of an error; `http/error.rs` does.
 
+mod compliance;
 mod health;
 mod public_key;
 mod sombra;
 
 mod files;
+
+mod fields;
+mod window;
 
 mod table;
 

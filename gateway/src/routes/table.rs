@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use antumbra_config::Settings;
 use http::{Method, Response};
 
-use super::{files, health, public_key, sombra};
+use super::{compliance, files, health, public_key, sombra};
 use crate::http::{ApiError, Body, Call, RequestBody, Shared};
 
 /// A route. Handlers ask for keys themselves; those that need none say so.
@@ -22,20 +23,77 @@ pub(crate) enum Route {
     DownloadKeys,
     /// Sends what a download key opens.
     Files,
+    /// Creates a compliance job.
+    ComplianceCreate,
+    /// Lists compliance jobs.
+    ComplianceList,
+    /// Says where a compliance job stands.
+    ComplianceGet,
+    /// Does a compliance job while the caller waits.
+    ComplianceRun,
+    /// Sends what a compliance job exported.
+    ComplianceDownload,
+    /// Stops a compliance job.
+    ComplianceCancel,
 }
 
 impl Route {
     /// Every route.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Health, Self::PublicKey, Self::Submit, Self::Poll, Self::DownloadKeys, Self::Files];
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Health,
+        Self::PublicKey,
+        Self::Submit,
+        Self::Poll,
+        Self::DownloadKeys,
+        Self::Files,
+        Self::ComplianceCreate,
+        Self::ComplianceList,
+        Self::ComplianceGet,
+        Self::ComplianceRun,
+        Self::ComplianceDownload,
+        Self::ComplianceCancel,
+    ];
+
+    /// Returns the routes that settings let exist.
+    pub(crate) fn served(settings: &Settings) -> Vec<Self> {
+        let served = |route: &Self| settings.compliance.enabled || !route.is_compliance();
+        Self::ALL.into_iter().filter(served).collect()
+    }
+
+    /// Says whether the answer to a call comes when a job ended, so that no deadline fits it.
+    pub(crate) fn waits(method: &Method, path: &str) -> bool {
+        let inside =
+            path.strip_prefix("/v1/compliance/dsar/").and_then(|rest| rest.strip_suffix("/run"));
+        method == Method::POST && inside.is_some_and(|id| !id.contains('/'))
+    }
+
+    const fn is_compliance(self) -> bool {
+        matches!(
+            self,
+            Self::ComplianceCreate
+                | Self::ComplianceList
+                | Self::ComplianceGet
+                | Self::ComplianceRun
+                | Self::ComplianceDownload
+                | Self::ComplianceCancel
+        )
+    }
 
     /// Returns the method; a GET route serves HEAD, too.
     pub(crate) const fn method(self) -> &'static Method {
         match self {
-            Self::Health | Self::PublicKey | Self::Poll | Self::DownloadKeys | Self::Files => {
-                &Method::GET
-            }
-            Self::Submit => &Method::POST,
+            Self::Health
+            | Self::PublicKey
+            | Self::Poll
+            | Self::DownloadKeys
+            | Self::Files
+            | Self::ComplianceList
+            | Self::ComplianceGet
+            | Self::ComplianceDownload => &Method::GET,
+            Self::Submit
+            | Self::ComplianceCreate
+            | Self::ComplianceRun
+            | Self::ComplianceCancel => &Method::POST,
         }
     }
 
@@ -48,6 +106,11 @@ impl Route {
             Self::Poll => "/v1/data-subject-request/{id}",
             Self::DownloadKeys => "/v1/data-subject-request/{id}/download-keys",
             Self::Files => "/v1/files",
+            Self::ComplianceCreate | Self::ComplianceList => "/v1/compliance/dsar",
+            Self::ComplianceGet => "/v1/compliance/dsar/{id}",
+            Self::ComplianceRun => "/v1/compliance/dsar/{id}/run",
+            Self::ComplianceDownload => "/v1/compliance/dsar/{id}/download",
+            Self::ComplianceCancel => "/v1/compliance/dsar/{id}/cancel",
         }
     }
 
@@ -68,6 +131,12 @@ impl Route {
             Self::Poll => sombra::poll(&shared, call).await,
             Self::DownloadKeys => sombra::download_keys(&shared, call).await,
             Self::Files => files::handle(shared, call).await,
+            Self::ComplianceCreate => compliance::create(&shared, call, body).await,
+            Self::ComplianceList => compliance::list(&shared, call).await,
+            Self::ComplianceGet => compliance::get(&shared, call).await,
+            Self::ComplianceRun => compliance::run(shared, call).await,
+            Self::ComplianceDownload => compliance::download(shared, call).await,
+            Self::ComplianceCancel => compliance::cancel(&shared, call).await,
         }
     }
 }
@@ -75,6 +144,16 @@ impl Route {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_run_waits() {
+        for route in Route::ALL {
+            let path = route.pattern().replace("{id}", "dsar%3A7");
+            let waits = Route::waits(route.method(), &path);
+            assert_eq!(waits, route == Route::ComplianceRun, "{path}");
+        }
+        assert!(!Route::waits(&Method::GET, "/v1/compliance/dsar/dsar:7/run"));
+    }
 
     /// The file is YAML; what the test needs of it stands at fixed indents.
     #[test]

@@ -18,3 +18,6 @@ mod names;
 mod random;
 
 pub(crate) use create::{BUSIEST, Scale, create};
+pub(super) use schema::INDEXES;
+#[cfg(test)]
+pub(super) use schema::TABLES;

@@ -1,7 +1,7 @@
 //! Which tables does the shop have?
 
 /// Makes the tables. Indexes follow once the rows are in: that is quicker.
-pub(super) const TABLES: &str = r#"
+pub(in crate::demo) const TABLES: &str = r#"
 create table customers (
     id             integer primary key,
     email          text not null,
@@ -86,7 +86,7 @@ create table payments (
 ///
 /// No datapoint's key rests on them. A table's key is its primary key, which proves it; a unique index of columns that
 /// cannot be NULL would, too. Where neither does, as for the rows of a query, a pass over the rows has to.
-pub(super) const INDEXES: &str = r#"
+pub(in crate::demo) const INDEXES: &str = r#"
 create unique index customers_email on customers (email);
 create unique index customers_loyalty on customers (loyalty_number);
 create index identities_customer on identities (customer_id);

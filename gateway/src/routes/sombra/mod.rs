@@ -4,9 +4,7 @@
 
 mod submit;
 
-mod fields;
 mod submission;
-mod window;
 mod words;
 
 mod poll;

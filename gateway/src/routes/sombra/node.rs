@@ -181,6 +181,7 @@ fn own(name: &str, description: &str) -> DataPoint {
 fn kind(silo: &Silo) -> &'static str {
     match silo.kind {
         SiloKind::Sqlite { .. } => "sqlite",
+        SiloKind::Postgres { .. } => "postgres",
     }
 }
 

@@ -1,6 +1,6 @@
 //! `GET /v1/data-subject-request/{id}`: where a request stands (`sombra.md` §3.4).
 
-use antumbra_jobs::{Job, JobState, Request, RequestId, RequestStatus, Scope, TenantId};
+use antumbra_jobs::{Family, Job, JobState, Request, RequestId, RequestStatus, Scope, TenantId};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ pub(in crate::routes) async fn poll(
 /// Returns a tenant's request and its latest job, a bundle whose time is over expired first.
 ///
 /// # Errors
-/// Not found for another tenant's request and for an id that is none.
+/// Not found for another tenant's request, for one that came through the other contract, and for an id that is none.
 pub(super) async fn current(
     shared: &Shared,
     tenant: &TenantId,
@@ -41,6 +41,10 @@ pub(super) async fn current(
         job = store.latest_job(tenant, id).await?;
     }
     let mut request = store.request(tenant, id).await?;
+    // An export of a whole tenant is for keys with the compliance scope.
+    if request.family != Family::Sombra {
+        return Err(ApiError::not_found("request"));
+    }
     // Read after the job: a worker may have published in between, and one answer must not say two things.
     request.status = RequestStatus::of_job(job.state);
     Ok((request, job))

@@ -9,10 +9,10 @@ use antumbra_jobs::{
     TenantId,
 };
 
-use super::fields::{Field, parse};
-use super::window::window;
 use super::words::{ACCESS, ACTIONS, CUSTOM, NOT_SERVED, SATISFIED_SWITCHES, WITHOUT_EFFECT};
 use crate::http::ApiError;
+use crate::routes::fields::{Field, parse};
+use crate::routes::window::window;
 
 /// Reads a submitted body into a request of `tenant`, made by `actor`.
 ///
@@ -50,6 +50,7 @@ pub(super) fn read(
         is_test: switch(&root, "isTest")?,
         is_silent: switch(&root, "isSilent")?,
         subject_key: subject_key(&details),
+        active_limit: None,
         details,
         actor,
     })

@@ -21,7 +21,8 @@ async fn public_key_and_health_ask_for_no_key() {
     assert!(text.starts_with(start) && text.ends_with("-----END PUBLIC KEY-----\n"), "{text}");
 
     let health = get("/health").await;
-    assert_eq!(health.json(), json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }));
+    let found = json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION"), "disk": null });
+    assert_eq!(health.json(), found);
     assert_eq!(health.headers[header::CACHE_CONTROL], "no-store");
     assert!(health.headers.contains_key("x-request-id"));
 }

@@ -8,3 +8,10 @@ mod answers;
 mod download_keys;
 mod files;
 mod support;
+
+mod compliance_admission;
+mod compliance_download;
+mod compliance_jobs;
+mod compliance_run;
+mod compliance_states;
+mod compliance_support;

@@ -1,7 +1,7 @@
 //! Which stretch of time does a submitted body ask for?
 //!
-//! `windowStart` and `windowEnd` are this gateway's own members. Together they are half-open: the start is inside, the end
-//! is not. They narrow the datapoints that have a time column.
+//! The compliance scope has `windowStart` and `windowEnd`; in Sombra bodies they are this gateway's own members. Together
+//! they are half-open: the start is inside, the end is not. They narrow the datapoints that have a time column.
 
 use jiff::Timestamp;
 
