@@ -3,19 +3,17 @@
 
 use std::fs;
 
-use antumbra_e2e::{Caller, House, Needles, Scale, Serve};
-use anyhow::ensure;
-use rusqlite::{Connection, OpenFlags};
+use antumbra_e2e::{Caller, House, Needles, Scale, Serve, ShopNeedles};
 
 #[tokio::test]
 async fn nothing_of_the_source_is_stored_or_logged_in_clear() -> anyhow::Result<()> {
     let house = House::new(Scale::Usual)?;
-    let source = Source::open(&house)?;
-    let kept = source.needles(&KEPT)?;
+    let source = ShopNeedles::open(&house)?;
+    let kept = source.kept()?;
     assert!(kept.len() > 15_000, "only {} canaries", kept.len());
     let shop = fs::read(house.path("source/shop.db"))?;
     assert_eq!(kept.found_in(&shop), kept.len(), "the search finds its canaries where they are");
-    let needles = source.needles(&[&KEPT[..], &["select lower(email) from customers"]].concat())?;
+    let needles = source.all()?;
     assert!(needles.len() > kept.len(), "no address is spelt in capitals");
     let (found, _) = needles.found_below(&house.path("source"))?;
     assert_eq!(found.len(), 1, "the search finds the file");
@@ -60,52 +58,3 @@ fn nowhere(needles: &Needles, house: &House, when: &str) -> anyhow::Result<u64> 
     }
     Ok(all)
 }
-
-/// The shop from which the person's data comes.
-struct Source {
-    shop: Connection,
-}
-
-impl Source {
-    fn open(house: &House) -> anyhow::Result<Self> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        Ok(Self { shop: Connection::open_with_flags(house.path("source/shop.db"), flags)? })
-    }
-
-    /// Takes every distinct value of some queries. None is left out: the database counts them, too.
-    fn needles(&self, queries: &[&str]) -> anyhow::Result<Needles> {
-        let mut all = Vec::new();
-        for query in queries {
-            let mut select = self.shop.prepare(query)?;
-            let rows = select.query_map([], |row| row.get::<_, String>(0))?;
-            for row in rows {
-                all.push(row?);
-            }
-        }
-        let needles = Needles::new(all)?;
-        let count = format!("select count(*) from ({})", queries.join(" union "));
-        let distinct: i64 = self.shop.query_row(&count, [], |row| row.get(0))?;
-        ensure!(needles.len() == usize::try_from(distinct)?, "{} of {distinct}", needles.len());
-        Ok(needles)
-    }
-}
-
-/// What the source keeps about people, as it is spelt there. An empty string is no value, and two messages that consist of
-/// the word `null` are told by nobody from the schema of the store.
-const KEPT: [&str; 15] = [
-    "select email from customers",
-    "select full_name from customers",
-    "select phone from customers where phone <> ''",
-    "select address from customers where address <> ''",
-    "select loyalty_number from customers",
-    "select external_id from identities",
-    "select shipping_name from orders where shipping_name <> ''",
-    "select gift_message from orders where gift_message <> ''",
-    "select sender_email from support_messages where sender_email <> ''",
-    "select subject from support_messages where subject <> ''",
-    "select body from support_messages where lower(body) <> 'null'",
-    "select card_holder from payments where card_holder <> ''",
-    "select card_number from payments where card_number <> ''",
-    "select iban from payments where iban <> ''",
-    "select note from payments where note <> ''",
-];

@@ -1,12 +1,9 @@
 //! A newcomer runs the demo: the bundle opens in every reader, its values are the source's, and the printed lines work.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::path::Path;
 
-use antumbra_e2e::{
-    EMAIL, LOYALTY, Prepared, Scale, binary, checker, command, left_out, run, until,
-};
+use antumbra_e2e::{EMAIL, LOYALTY, Prepared, Running, Scale, binary, checker, left_out, run};
 use anyhow::{Context, ensure};
 
 #[tokio::test]
@@ -99,7 +96,7 @@ async fn second_run_serves_on_and_its_printed_lines_work() -> anyhow::Result<()>
     let zips = fs::read_dir(directory.join("downloads"))?.count();
     assert_eq!(zips, 2, "each run has a bundle of its own");
 
-    let mut demo = Demo::start(&args, scratch.path())?;
+    let mut demo = Running::start(&args, scratch.path())?;
     let said = demo.said("until Ctrl-C").await?;
     if !left_out("curl") {
         let lines = by_hand(&said)?;
@@ -126,46 +123,4 @@ fn by_hand(said: &str) -> anyhow::Result<String> {
         .take_while(|line| !line.is_empty())
         .collect();
     Ok(lines.join("\n"))
-}
-
-/// A demo that keeps serving.
-struct Demo {
-    child: Child,
-    out: PathBuf,
-}
-
-impl Demo {
-    fn start(args: &[&str], directory: &Path) -> anyhow::Result<Self> {
-        let out = directory.join("stdout");
-        let child = command(&binary()?)
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(fs::File::create(&out)?)
-            .stderr(Stdio::inherit())
-            .spawn()?;
-        Ok(Self { child, out })
-    }
-
-    async fn said(&mut self, words: &str) -> anyhow::Result<String> {
-        until(words, async || {
-            let said = fs::read_to_string(&self.out)?;
-            ensure!(self.child.try_wait()?.is_none(), "the demo ended:\n{said}");
-            Ok(said.contains(words).then_some(said))
-        })
-        .await
-    }
-
-    async fn interrupt(mut self) -> anyhow::Result<i32> {
-        let line = format!("kill -INT {}", self.child.id());
-        run(Path::new("sh"), Path::new("/"), &["-c", &line])?.ok()?;
-        let status = until("the demo's end", async || Ok(self.child.try_wait()?)).await?;
-        status.code().with_context(|| format!("ended by a signal: {status}"))
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        let _status = self.child.wait();
-    }
 }

@@ -3,6 +3,9 @@
 //! Run them with `tests/run`. Stories whose names begin with `long_` are run by `tests/run --long` only.
 
 mod demo;
+mod formats;
+mod postgres;
+mod terminal;
 
 mod canary;
 mod tamper;
@@ -13,6 +16,11 @@ mod admission;
 mod inputs;
 mod ranges;
 
+mod compliance;
+mod sweeper;
+mod tls;
+
+mod artifact;
 mod memory;
 
 mod tidy;

@@ -1,11 +1,13 @@
-"""Is every value of the source in the bundle, and nothing else? Usage: check_bundle.py ZIP SHOP EMAIL LOYALTY
+"""Is every value of the source in the bundle, and nothing else? Usage: check_bundle.py [--postgres] ZIP SHOP EMAIL LOYALTY
 
 Reads the source with sqlite3 and the bundle with zipfile, json, csv, pyarrow and duckdb; knows what the demo's settings ask for,
-and nothing of how the daemon works. Exits 1 at the first difference.
+and nothing of how the daemon works. With --postgres the shop was copied into a server that has types for moments, truth values and
+JSON; then the values are judged as these. Exits 1 at the first difference.
 """
 
 import base64
 import csv
+import datetime
 import hashlib
 import html.parser
 import io
@@ -23,32 +25,42 @@ import duckdb
 import pyarrow.csv
 import pyarrow.parquet
 
-CUSTOMER = "select id from customers where email = :email or loyalty_number = :loyalty"
-# datapoint: (rows of one person, redacted columns)
-DATAPOINTS = {
-    "customers": (f"select * from customers where id in ({CUSTOMER}) order by id", {}),
-    "identities": (f"select * from identities where customer_id in ({CUSTOMER}) order by id", {}),
-    "mailing_groups": (f'select * from "Group" where "customerId" in ({CUSTOMER}) order by "Id"', {}),
-    "orders": (f"select * from orders where customer_id in ({CUSTOMER}) order by id", {}),
-    "order_lines": (
-        f"select * from order_lines where order_id in (select id from orders where customer_id in ({CUSTOMER})) order by id",
-        {},
-    ),
-    "support_messages": (
-        f"select * from support_messages where customer_id in ({CUSTOMER}) or sender_email = :email order by id",
-        {},
-    ),
-    "page_events": (f"select * from page_events where customer_id in ({CUSTOMER}) order by id", {}),
-    "images": (f"select * from images where customer_id in ({CUSTOMER}) order by id", {}),
-    "payments": (
-        f"select * from payments where customer_id in ({CUSTOMER}) order by id",
-        {"card_number": "drop", "iban": "hash", "note": "hash"},
-    ),
-}
+from shop import DATAPOINTS
 
 
 def fail(words):
     sys.exit(f"check_bundle: {words}")
+
+
+# What a server types and a file does not.
+POSTGRES = {
+    "customers": {"newsletter": bool, "created_at": datetime},
+    "mailing_groups": {"from": datetime},
+    "orders": {"created_at": datetime},
+    "support_messages": {"created_at": datetime},
+    "page_events": {"properties": json, "ts": datetime},
+    "payments": {"created_at": datetime},
+}
+
+
+class Moment(str):
+    """The text of a moment, which formats have a type for."""
+
+    def datetime(self):
+        return datetime.datetime.fromisoformat(self.replace("Z", "+00:00"))
+
+
+class Json(str):
+    """The text of a JSON value; blanks and the order of members are the server's."""
+
+    def value(self):
+        return json.loads(self, parse_float=Decimal)
+
+
+def typed(value, kind):
+    if value is None or kind is None:
+        return value
+    return {bool: bool, datetime: Moment, json: Json}[kind](value)
 
 
 def number(value):
@@ -64,6 +76,12 @@ def same(source, found, encoding):
         if encoding == "json":
             return isinstance(found, str) and base64.b64decode(found, validate=True) == source
         return isinstance(found, (bytes, bytearray)) and bytes(found) == source
+    if isinstance(source, bool):
+        return found is source
+    if isinstance(source, Moment) and encoding != "json":
+        return isinstance(found, datetime.datetime) and found == source.datetime()
+    if isinstance(source, Json):
+        return (found if encoding == "json" else json.loads(found, parse_float=Decimal)) == source.value()
     if isinstance(source, str):
         return isinstance(found, str) and found == source
     if isinstance(found, (bool, str, bytes)):
@@ -145,6 +163,12 @@ def same_csv(source, found):
         return source is None and text is None
     if isinstance(source, bytes):
         return quoted and base64.b64decode(text, validate=True) == source
+    if isinstance(source, bool):
+        return not quoted and text == ("true" if source else "false")
+    if isinstance(source, Moment):
+        return not quoted and text == source
+    if isinstance(source, Json):
+        return quoted and json.loads(text, parse_float=Decimal) == source.value()
     if isinstance(source, str):
         return quoted and text == defused(source)
     return not quoted and number(source) == Decimal(text)
@@ -174,7 +198,7 @@ def check_csv(datapoint, data, columns, redact, source, hashes):
                 good = hashes.setdefault(column, Hashes()).same(value, field[0])
             else:
                 good = same_csv(value, field)
-                count += isinstance(value, str) and defused(value) != value
+                count += isinstance(value, str) and not isinstance(value, (Moment, Json)) and defused(value) != value
             if not good:
                 fail(f"{datapoint} csv: row {row}, column {column}: {field!r} is not {value!r}")
 
@@ -223,7 +247,7 @@ class NoOutside(html.parser.HTMLParser):
             fail("report: a style sheet that fetches")
 
 
-def main(zip_path, shop_path, email, loyalty):
+def main(zip_path, shop_path, email, loyalty, types):
     bundle = zipfile.ZipFile(zip_path)
     broken = bundle.testzip()
     if broken:
@@ -258,7 +282,8 @@ def main(zip_path, shop_path, email, loyalty):
             sql, redact = DATAPOINTS[datapoint]
             cursor = shop.execute(sql, {"email": email, "loyalty": loyalty})
             columns = [column[0] for column in cursor.description]
-            source = cursor.fetchall()
+            kinds = [types.get(datapoint, {}).get(column) for column in columns]
+            source = [tuple(map(typed, row, kinds)) for row in cursor.fetchall()]
             if section["rows"] != len(source) or section["outcome"] != ("complete" if source else "empty"):
                 fail(f"{datapoint}: the manifest says {section['rows']} rows, {section['outcome']}; the source has {len(source)}")
             if datapoint not in report:
@@ -294,7 +319,9 @@ def main(zip_path, shop_path, email, loyalty):
             path = Path(scratch) / f"{datapoint}.parquet"
             path.write_bytes(data)
             relation = duckdb.sql(f"select * from read_parquet('{path}')")
-            found = relation.fetchall()
+            found = relation.arrow()
+            found = found.read_all() if hasattr(found, "read_all") else found
+            found = list(zip(*[column.to_pylist() for column in found.columns]))
             if len(found) != files[name]["rows"]:
                 fail(f"{name}: DuckDB reads {len(found)} rows, the manifest says {files[name]['rows']}")
             compare(datapoint, columns, redact, source, relation.columns, found, "duckdb", hashes)
@@ -303,4 +330,6 @@ def main(zip_path, shop_path, email, loyalty):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    arguments = sys.argv[1:]
+    postgres = arguments[:1] == ["--postgres"]
+    main(*arguments[postgres:], POSTGRES if postgres else {})

@@ -4,17 +4,19 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::{House, binary, program, run, until};
+use crate::{House, binary, proc, program, run, until};
 
 /// How the daemon is to be started.
 #[derive(Debug, Clone, Default)]
 pub struct Serve {
     set: Vec<String>,
     crash_point: Option<String>,
+    clock_offset: Option<String>,
+    file_limit: Option<u64>,
 }
 
 impl Serve {
@@ -38,6 +40,20 @@ impl Serve {
         self
     }
 
+    /// Moves the daemon's clock by a duration such as `192h`.
+    #[must_use]
+    pub fn clock_offset(mut self, by: &str) -> Self {
+        self.clock_offset = Some(by.to_owned());
+        self
+    }
+
+    /// Lets no file grow beyond so many bytes: a write beyond fails, as on a full disk.
+    #[must_use]
+    pub fn file_limit(mut self, bytes: u64) -> Self {
+        self.file_limit = Some(bytes);
+        self
+    }
+
     /// Starts the daemon in a house and waits until it listens.
     ///
     /// # Errors
@@ -48,13 +64,16 @@ impl Serve {
         let number = fs::read_dir(&logs)?.count();
         let (out, err) =
             (logs.join(format!("{number}.stdout")), logs.join(format!("{number}.stderr")));
-        let mut command = program::command(&binary()?);
+        let mut command = self.program()?;
         command.args(["serve", "--config", "antumbra.toml", "--set", "listen.address=127.0.0.1:0"]);
         for setting in &self.set {
             command.args(["--set", setting]);
         }
         if let Some(point) = &self.crash_point {
             command.env("ANTUMBRA_CRASH_POINT", point);
+        }
+        if let Some(offset) = &self.clock_offset {
+            command.env("ANTUMBRA_CLOCK_OFFSET", offset);
         }
         let child = command
             .current_dir(house.root())
@@ -65,9 +84,21 @@ impl Serve {
             .spawn()?;
         let mut daemon = Daemon { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log: err };
         let line = daemon.said("listening address=").await?;
-        let address = line.rsplit_once("address=").map(|(_, address)| address.trim());
+        let after = line.rsplit_once("address=").map(|(_, after)| after);
+        let address = after.and_then(|after| after.split_whitespace().next());
         daemon.address = address.context("no address")?.parse()?;
         Ok(daemon)
+    }
+
+    /// The binary, below whatever keeps it short of something. The signal that comes with a write beyond the limit is ignored,
+    /// so that the write fails instead.
+    fn program(&self) -> anyhow::Result<Command> {
+        let binary = binary()?;
+        let Some(bytes) = self.file_limit else { return Ok(program::command(&binary)) };
+        let mut command = program::command(Path::new("sh"));
+        let line = format!("trap '' XFSZ; exec prlimit --fsize={bytes} \"$0\" \"$@\"");
+        command.args(["-c", &line]).arg(binary);
+        Ok(command)
     }
 }
 
@@ -153,10 +184,15 @@ impl Daemon {
     /// # Errors
     /// When `/proc` does not say.
     pub fn peak_resident_kib(&self) -> anyhow::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let number = line.and_then(|line| line.trim().strip_suffix("kB"));
-        Ok(number.context("/proc has no VmHWM")?.trim().parse()?)
+        proc::peak_resident_kib(self.child.id())
+    }
+
+    /// Returns the processor time it took so far, in seconds.
+    ///
+    /// # Errors
+    /// When `/proc` does not say.
+    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        proc::cpu_seconds(self.child.id())
     }
 }
 

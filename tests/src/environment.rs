@@ -1,15 +1,32 @@
 //! What did `tests/run` prepare? The only place that reads the environment.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use anyhow::{Context, ensure};
 
 /// Returns the binary under test.
 ///
 /// # Errors
-/// When `ANTUMBRA_BIN` does not name a file.
+/// When neither [`use_binary`] chose one nor `ANTUMBRA_BIN` names a file.
 pub fn binary() -> anyhow::Result<PathBuf> {
-    file(BIN)
+    CHOSEN.get().map_or_else(|| file(BIN), |chosen| Ok(chosen.clone()))
+}
+
+/// Chooses the binary under test for the rest of this process, whatever `ANTUMBRA_BIN` says.
+///
+/// # Errors
+/// When one was chosen before.
+pub fn use_binary(path: PathBuf) -> anyhow::Result<()> {
+    CHOSEN.set(path).ok().context("the binary was chosen before")
+}
+
+/// Returns what `ANTUMBRA_BIN` names; nothing when it is not set.
+///
+/// # Errors
+/// When it names no file.
+pub fn given_binary() -> anyhow::Result<Option<PathBuf>> {
+    if variable(BIN).is_some() { file(BIN).map(Some) } else { Ok(None) }
 }
 
 /// Returns the Python that has the readers.
@@ -18,6 +35,14 @@ pub fn binary() -> anyhow::Result<PathBuf> {
 /// When `ANTUMBRA_PYTHON` does not name a file.
 pub fn python() -> anyhow::Result<PathBuf> {
     file(PYTHON)
+}
+
+/// Returns what `ANTUMBRA_PYTHON` names; nothing when it is not set.
+///
+/// # Errors
+/// When it names no file.
+pub fn given_python() -> anyhow::Result<Option<PathBuf>> {
+    if variable(PYTHON).is_some() { file(PYTHON).map(Some) } else { Ok(None) }
 }
 
 /// Says whether a tool was left out by `tests/run --without NAME`; then says so on stderr.
@@ -59,6 +84,8 @@ fn file(name: &str) -> anyhow::Result<PathBuf> {
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
+
+static CHOSEN: OnceLock<PathBuf> = OnceLock::new();
 
 /// The binary would take these for settings that nobody knows; it is started without them.
 pub(crate) const OURS: [&str; 4] = [BIN, PYTHON, WITHOUT, SEED];

@@ -106,6 +106,32 @@ impl House {
         Ok(shared)
     }
 
+    /// Says whether some bytes stand anywhere in the files of the job store.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn holds(&self, bytes: &[u8]) -> anyhow::Result<bool> {
+        for entry in fs::read_dir(self.path("data"))? {
+            let path = entry?.path();
+            if path.is_file() && fs::read(&path)?.windows(bytes.len()).any(|window| window == bytes)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Puts other silos in the place of the settings' own.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn set_silos(&self, silos: &str) -> anyhow::Result<()> {
+        let path = self.path("antumbra.toml");
+        let settings = fs::read_to_string(&path)?;
+        let (head, _) = settings.split_once("[[silo]]").context("the settings have no silo")?;
+        Ok(fs::write(&path, format!("{head}{silos}"))?)
+    }
+
     /// Appends to the settings file.
     ///
     /// # Errors

@@ -11,22 +11,37 @@ mod prepared;
 
 mod daemon;
 mod patience;
+pub mod proc;
+mod running;
 
+mod certificate;
 mod client;
+mod compliance;
 mod journey;
 mod objects;
+mod postgres;
 mod store;
+mod walk;
 
 mod canary;
+mod shop_needles;
 
 pub use canary::Needles;
+pub use certificate::Certificate;
 pub use client::{Client, Reply};
+pub use compliance::Compliance;
 pub use daemon::{Daemon, Serve};
-pub use environment::{binary, left_out, python, repository, seed};
+pub use environment::{
+    binary, given_binary, given_python, left_out, python, repository, seed, use_binary,
+};
 pub use house::House;
 pub use journey::{Caller, Download, EMAIL, LOYALTY, submission};
 pub use objects::SealedObject;
 pub use patience::{PATIENCE, until};
+pub use postgres::Postgres;
 pub use prepared::{Prepared, Scale};
 pub use program::{Ran, checker, command, run, sha256_hex};
+pub use running::Running;
+pub use shop_needles::ShopNeedles;
 pub use store::{JobRow, StoreView};
+pub use walk::{Step, steps, walk};

@@ -67,7 +67,8 @@ pub fn command(program: &Path) -> Command {
 /// When Python is not there, or the script did not end well.
 pub fn checker<S: AsRef<OsStr>>(script: &str, args: &[S]) -> anyhow::Result<String> {
     let directory = crate::repository().join("tests/python");
-    let mut all: Vec<&OsStr> = vec![OsStr::new(script)];
+    // Without -B, Python leaves what it compiled in the repository.
+    let mut all: Vec<&OsStr> = vec![OsStr::new("-B"), OsStr::new(script)];
     all.extend(args.iter().map(AsRef::as_ref));
     run(&crate::python()?, &directory, &all)?
         .ok()

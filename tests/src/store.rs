@@ -78,6 +78,16 @@ impl StoreView {
         let rows = select.query_map([], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+
+    /// Returns the first column of a query, as bytes.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn blobs(&self, sql: &str) -> anyhow::Result<Vec<Vec<u8>>> {
+        let mut select = self.connection.prepare(sql)?;
+        let rows = select.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
 }
 
 fn uuid(bytes: &[u8]) -> String {
