@@ -13,7 +13,7 @@ use antumbra_jobs::{
 use object_store::ObjectStore;
 use tokio::sync::Notify;
 
-use crate::runner::{OpenBundle, Readers, Running};
+use crate::runner::{Live, OpenBundle, Readers, Running};
 use crate::silo::Silos;
 use crate::sweeper::DiskUse;
 use crate::{PipelineError, crash_point};
@@ -25,6 +25,7 @@ pub struct Engine {
     wake: Notify,
     running: Arc<Running>,
     readers: Arc<Readers>,
+    live: Arc<Live>,
     disk_use: Mutex<Option<DiskUse>>,
 }
 
@@ -56,6 +57,7 @@ impl Engine {
             wake: Notify::new(),
             running: Arc::default(),
             readers: Arc::default(),
+            live: Arc::default(),
             disk_use: Mutex::default(),
         }
     }
@@ -165,6 +167,11 @@ impl Engine {
     /// Returns the jobs that run in this process.
     pub(crate) const fn running(&self) -> &Arc<Running> {
         &self.running
+    }
+
+    /// Returns the jobs that are collected in this process.
+    pub(crate) const fn live(&self) -> &Arc<Live> {
+        &self.live
     }
 
     /// Returns the jobs whose bundles are read in this process.

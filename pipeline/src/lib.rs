@@ -32,7 +32,7 @@ pub use crash_point::crash_point;
 pub use engine::{Engine, EngineParts};
 pub use error::{PipelineError, SiloError};
 pub use redact::RedactionKind;
-pub use runner::{BundleReader, OpenBundle, Worker};
+pub use runner::{BundleReader, LiveProgress, OpenBundle, Worker};
 pub use sweeper::{DiskUse, Sweeper, Swept};
 pub use value::Value;
 

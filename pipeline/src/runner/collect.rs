@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::backoff::Tries;
 use super::lane::Lane;
+use super::live::Teller;
 use super::pending::Pending;
 use super::running::Halt;
 use super::sessions::Sessions;
@@ -32,6 +33,7 @@ pub(super) struct Collector {
     pub(super) lanes: Vec<Lane>,
     pub(super) pending: Pending,
     pub(super) progress: Progress,
+    pub(super) teller: Teller,
     pub(super) halt: Halt,
     pub(super) policy: OnSiloError,
     /// How often a section is tried whose silo fails, and the first pause.
@@ -77,6 +79,7 @@ impl Collector {
             plan: prepared.plan,
             pending: Pending::default(),
             progress: Progress::default(),
+            teller: Teller::of(engine, job.id),
             halt,
             policy: settings.export.on_silo_error,
             silo_tries: (

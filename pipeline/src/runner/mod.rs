@@ -18,11 +18,14 @@ mod report;
 mod backoff;
 mod control;
 mod job;
+mod live;
 mod open;
 mod reading;
 mod running;
 mod worker;
 
+pub(crate) use live::Live;
+pub use live::LiveProgress;
 pub use open::OpenBundle;
 pub(crate) use open::needed_objects;
 pub use reading::BundleReader;

@@ -49,6 +49,7 @@ impl Collector {
         ordinal: u32,
         planned: &Planned,
     ) -> Result<(), Stop> {
+        self.teller.section(planned.spec.name());
         let (mut reading, mut batches) = self.open(ordinal, planned).await?;
         let before = reading.rows;
         let stop = self.halt.stop().clone();
@@ -150,6 +151,7 @@ impl Collector {
         }
         reading.rows += rows.num_rows() as u64;
         reading.slice_rows += rows.num_rows() as u64;
+        self.teller.rows(&self.progress, reading.slice_rows);
         Ok(())
     }
 

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use antumbra_config::Settings;
 use antumbra_crypto::KeyRing;
-use antumbra_jobs::{
-    Actor, Job, JobState, NewRequest, Sealing, SectionState, SqliteStore, SystemClock,
-};
+use antumbra_jobs::{Actor, Job, JobState, NewRequest, Sealing, SqliteStore, SystemClock};
 use antumbra_pipeline::silo::Silos;
 use antumbra_pipeline::{Engine, EngineParts};
 use anyhow::{Context, bail};
@@ -118,10 +116,13 @@ async fn look_on(engine: &Engine, job: &Job, watch: &mut dyn Watch) -> anyhow::R
         };
         if snapshot.phase == Phase::Collecting {
             snapshot.elapsed = collecting_since.get_or_insert_with(Instant::now).elapsed();
-            let sections = engine.store().sections(job.id).await?;
-            let open = sections.iter().find(|section| section.state == SectionState::Open);
-            snapshot.section =
-                open.map(|section| format!("{}/{}", section.silo, section.datapoint));
+            // The store knows what is committed, the engine what is read: commits are far between.
+            if let Some(live) = engine.live_progress(job.id) {
+                snapshot.sections_done = snapshot.sections_done.max(live.sections_done);
+                snapshot.rows = snapshot.rows.max(live.rows);
+                snapshot.bytes = snapshot.bytes.max(live.bytes);
+                snapshot.section = Some(live.section).filter(|name| !name.is_empty());
+            }
         }
         watch.show(&snapshot).context("the progress cannot be shown")?;
         sleep(POLL).await;

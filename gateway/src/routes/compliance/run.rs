@@ -35,6 +35,7 @@ pub(in crate::routes) async fn run(
     let walk = async move {
         // Before the job is leased: one that waits here can still be taken by a worker.
         let _permit = tokio::select! {
+            biased;
             permit = runs.acquire_owned() => permit.ok(),
             () = shutdown.cancelled() => return Err(PipelineError::Interrupted),
         };
@@ -45,7 +46,10 @@ pub(in crate::routes) async fn run(
     };
     let job = match shared.tasks().spawn(walk).await.map_err(ApiError::internal)? {
         Ok(job) => shared.store().job(job).await?,
-        Err(PipelineError::Interrupted) => return Err(ApiError::run_interrupted()),
+        // It never began: the answer shows the job as it stands.
+        Err(PipelineError::Interrupted) => {
+            shared.store().latest_job(caller.tenant(), request.id).await?
+        }
         Err(error) => return Err(cap::refused(&shared, &caller, error).await),
     };
     ended(&shared, &caller, &request, &job).await
