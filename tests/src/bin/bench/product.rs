@@ -7,13 +7,14 @@ use antumbra_e2e::{given_binary, given_python, repository, run, use_binary};
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-/// Finds or builds the binary and makes it the one under test, on a shelf of its own: what an older one prepared goes.
+/// Finds or builds the binary and makes it the one under test, on a shelf of its own (`bench` beside it is this program): what an
+/// older one prepared goes.
 pub(crate) fn choose() -> anyhow::Result<()> {
     let built = match given_binary()? {
         Some(given) => given,
         None => build()?,
     };
-    let shelf = built.parent().context("the binary lies nowhere")?.join("bench");
+    let shelf = built.parent().context("the binary lies nowhere")?.join("under-bench");
     let kept = shelf.join("antumbra");
     if !same(&built, &kept)? {
         if shelf.try_exists()? {
