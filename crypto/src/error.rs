@@ -21,10 +21,10 @@ pub enum Error {
         /// The format, and the field of it where one can be named.
         what: Cow<'static, str>,
     },
-    /// The input names a key that is not held here.
+    /// The input names a key that is not held here, or that is wrapped by a root that is not.
     #[error("no usable key `{id}`")]
     UnknownKey {
-        /// The name of the key, which is not secret.
+        /// The name of the key or of the root, which is not secret.
         id: String,
     },
     /// The token was genuine until its `exp`.
@@ -46,6 +46,32 @@ pub enum Error {
         /// What the root says.
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// The wrapping of one key-encryption key is damaged, or stands in another's place. Code and
+    /// advice are those of the reason.
+    #[error("the key `{id}` of the ring cannot be unwrapped")]
+    Kek {
+        /// The name of the key.
+        id: String,
+        /// Why: what the root says of the bytes.
+        source: Box<Self>,
+    },
+    /// The ring still needs the key, so it cannot be retired.
+    #[error("the key `{id}` is still needed by {by}")]
+    KeyNeeded {
+        /// The name of the key.
+        id: String,
+        /// What needs it: `new data keys` or `service keys`.
+        by: &'static str,
+    },
+    /// The ring file could not be read again; the ring that was read before goes on.
+    #[error("the key ring cannot be read")]
+    RingUnreadable {
+        /// Why.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The ring holds other service keys than the one it was to replace.
+    #[error("the key ring belongs to another installation")]
+    ForeignRing,
     /// The operating system gave no random bytes.
     #[error("the system's random source failed")]
     Random,
@@ -63,6 +89,10 @@ impl Error {
             Self::Expired => "expired",
             Self::LimitReached { .. } => "limit_reached",
             Self::Root { .. } => "root_key_unusable",
+            Self::Kek { source, .. } => source.code(),
+            Self::KeyNeeded { .. } => "key_needed",
+            Self::RingUnreadable { .. } => "ring_unreadable",
+            Self::ForeignRing => "ring_foreign",
             Self::Random => "random_unavailable",
         }
     }
@@ -76,9 +106,10 @@ impl Error {
             | Self::Malformed { .. }
             | Self::Expired
             | Self::LimitReached { .. } => Retry::Never,
-            Self::UnknownKey { .. } => Retry::Operator,
+            Self::UnknownKey { .. } | Self::KeyNeeded { .. } | Self::ForeignRing => Retry::Operator,
             Self::Root { retry, .. } => *retry,
-            Self::Random => Retry::Later,
+            Self::Kek { source, .. } => source.retry(),
+            Self::RingUnreadable { .. } | Self::Random => Retry::Later,
         }
     }
 
@@ -114,6 +145,9 @@ mod tests {
             Error::Expired,
             Error::LimitReached { what: "x" },
             Error::Root { root: "r".to_owned(), retry: Retry::Later, source: "down".into() },
+            Error::KeyNeeded { id: "k".to_owned(), by: "service keys" },
+            Error::RingUnreadable { source: "gone".into() },
+            Error::ForeignRing,
             Error::Random,
         ];
         let codes: std::collections::BTreeSet<_> = all.iter().map(Error::code).collect();
@@ -127,5 +161,16 @@ mod tests {
             Error::Root { root: "r".to_owned(), retry: Retry::Later, source: "down".into() };
         assert_eq!(error.to_string(), "the root key `r` cannot be used");
         assert_eq!(error.retry(), Retry::Later);
+    }
+
+    #[test]
+    fn key_that_does_not_unwrap_is_named_and_its_reason_counts() {
+        let id = || "kek_1".to_owned();
+        for source in [Error::Authentication, Error::UnknownKey { id: id() }] {
+            let want = (source.code(), source.retry());
+            let error = Error::Kek { id: id(), source: Box::new(source) };
+            assert_eq!((error.code(), error.retry()), want);
+            assert_eq!(error.to_string(), "the key `kek_1` of the ring cannot be unwrapped");
+        }
     }
 }

@@ -16,9 +16,11 @@ mod context;
 mod derive;
 mod digest;
 
+pub mod message;
 pub mod stream;
 
 mod keyring;
+pub mod tinkey;
 
 mod fields;
 mod index;
@@ -40,7 +42,9 @@ pub use error::{Error, Retry};
 pub use fields::FieldCipher;
 pub use index::BlindIndex;
 pub use internal_key::InternalKeys;
-pub use keyring::{KeyRing, Root};
+pub use keyring::{
+    KeyInfo, KeyRing, KeyState, LiveRing, RingSource, Root, Roots, WrappedKey, envelope_key_id,
+};
 pub use pseudonym::Pseudonyms;
 pub use secret::{Secret32, SecretBytes};
 pub use signing::SigningKey;

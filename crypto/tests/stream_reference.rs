@@ -1,6 +1,6 @@
 //! The sealed stream against a second implementation, written from the specification alone.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use antumbra_crypto::stream::{CHUNK_LEN, DataKey, HEADER_LEN, Opener, Reader, Sealer, TAG_LEN};
 use antumbra_crypto::{Context, Secret32};
@@ -88,6 +88,27 @@ fn seal(plain: &[u8], cuts: &[usize]) -> Vec<u8> {
     out
 }
 
+/// Seals and takes each finished chunk away at once, as a writer to a store does.
+fn seal_taking(plain: &[u8], pieces: &[usize]) -> Vec<Vec<u8>> {
+    let (mut chunks, mut rest) = (Vec::new(), plain);
+    let mut sealer = Sealer::new(&key(), &place()).expect("random");
+    let mut out = Vec::new();
+    for piece in pieces.iter().cycle() {
+        let (now, later) = rest.split_at((*piece).min(rest.len()));
+        sealer.push(now, &mut out).expect("short");
+        if !out.is_empty() {
+            chunks.push(std::mem::take(&mut out));
+        }
+        rest = later;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    sealer.finish(&mut out).expect("short");
+    chunks.push(out);
+    chunks
+}
+
 fn at(range: std::ops::Range<u64>) -> std::ops::Range<usize> {
     usize::try_from(range.start).expect("short")..usize::try_from(range.end).expect("short")
 }
@@ -169,6 +190,51 @@ impl Read for OneByte<'_> {
 }
 
 #[test]
+fn small_pieces_come_out_as_whole_chunks() {
+    let plain = plain(FIRST + 2 * LATER + 7);
+    let chunks = seal_taking(&plain, &[64 << 10]);
+    let lengths: Vec<_> = chunks.iter().map(Vec::len).collect();
+    assert_eq!(lengths, [CHUNK_LEN, CHUNK_LEN, CHUNK_LEN, 7 + TAG_LEN]);
+    assert!(chunks.iter().take(3).all(|chunk| chunk.capacity() == CHUNK_LEN), "allocated once");
+    assert!(read_all(&chunks.concat()) == plain);
+}
+
+#[test]
+fn room_that_the_caller_reserved_is_kept() {
+    let plain = plain(FIRST + LATER + 7);
+    let mut out = Vec::with_capacity(4 * CHUNK_LEN);
+    let mut sealer = Sealer::new(&key(), &place()).expect("random");
+    for piece in plain.chunks(100_000) {
+        sealer.push(piece, &mut out).expect("short");
+    }
+    sealer.finish(&mut out).expect("short");
+    assert_eq!(out.capacity(), 4 * CHUNK_LEN);
+    assert!(read_all(&out) == plain);
+}
+
+#[test]
+fn reader_shows_each_chunk_where_it_is() {
+    let plain = plain(FIRST + LATER + 7);
+    let sealed = seal(&plain, &[]);
+    let mut reader = Reader::new(&sealed[..], &key(), &place());
+    let (mut got, mut lengths) = (Vec::new(), Vec::new());
+    loop {
+        let chunk = reader.fill_buf().expect("authentic");
+        if chunk.is_empty() {
+            break;
+        }
+        let n = chunk.len();
+        lengths.push(n);
+        got.extend_from_slice(chunk);
+        reader.consume(n);
+    }
+    assert_eq!(lengths, [FIRST, LATER, 7]);
+    assert!(got == plain);
+    reader.consume(9);
+    assert!(reader.fill_buf().expect("the end stays the end").is_empty());
+}
+
+#[test]
 fn opener_is_shared_between_threads() {
     fn shared<T: Send + Sync + Clone>() {}
     shared::<Opener>();
@@ -184,6 +250,16 @@ proptest! {
     ) {
         let plain = plain(len);
         let sealed = seal(&plain, &cuts);
+        prop_assert!(reference::open(&[3; 32], place().as_bytes(), &sealed) == plain);
+    }
+
+    #[test]
+    fn chunks_that_are_taken_away_are_the_stream(
+        len in 0..3 * CHUNK_LEN,
+        pieces in prop::collection::vec(1..CHUNK_LEN + CHUNK_LEN / 2, 1..5),
+    ) {
+        let plain = plain(len);
+        let sealed = seal_taking(&plain, &pieces).concat();
         prop_assert!(reference::open(&[3; 32], place().as_bytes(), &sealed) == plain);
     }
 

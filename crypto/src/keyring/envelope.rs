@@ -3,8 +3,17 @@
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-use super::ring::Kek;
+use super::kek::Kek;
 use crate::{Context, Error, SecretBytes, random};
+
+/// Reads from an envelope which key-encryption key wrapped it; nothing is checked but the shape.
+///
+/// # Errors
+///
+/// [`Error::Truncated`] or [`Error::Malformed`] if it is no envelope.
+pub fn envelope_key_id(envelope: &[u8]) -> Result<&str, Error> {
+    Envelope::parse(envelope).map(|envelope| envelope.id)
+}
 
 /// Seals `plain` under `kek`, bound to the header and to `context`.
 pub(super) fn seal(kek: &Kek, plain: &[u8], context: &Context) -> Result<Vec<u8>, Error> {

@@ -1,26 +1,36 @@
 //! The ring itself: what it holds and what it hands out.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::Root;
-use super::file::{self, KeyEntry, KeyState, RingFile};
+use super::envelope::{self, envelope_key_id};
+use super::file::{self, KeyEntry, RingFile, WrappedKek};
+use super::info::{KeyInfo, KeyState, WrappedKey};
+use super::kek::{self, Kek};
+use super::root::Roots;
 use super::services::Services;
 use crate::stream::DataKey;
 use crate::{
     BlindIndex, Context, Error, FieldCipher, Pseudonyms, Secret32, SigningKey, TokenKey, derive,
-    random,
 };
 
-/// Holds the key-encryption keys (KEKs) and the service keys of one installation.
+/// Holds the keys of one installation as one ring file says they are.
 ///
-/// KEKs wrap data keys; one is active and wraps, older ones only unwrap. Service keys (fields,
-/// index, pseudonyms, tokens, tenants, signing) are made once with the ring and stay for its
-/// life. On disk the ring is a JSON file in which every key is wrapped (`FORMAT.md` § Ring file);
-/// reading and writing that file is the caller's part.
+/// Key-encryption keys (KEKs) wrap data keys; one is active and wraps, older ones only unwrap. The
+/// ring keeps them wrapped: each wrap and unwrap asks the root for the KEK and forgets it
+/// afterwards, so who takes the root away takes the data keys away. Service keys (fields, index,
+/// pseudonyms, tokens, tenants, signing) are made once with the ring, stay for its life and are
+/// unwrapped while it is open. On disk the ring is a JSON file in which every key is wrapped
+/// (`FORMAT.md` § Ring file); reading and writing that file is the caller's part.
+///
+/// A ring never changes: [`rotated`](Self::rotated), [`rewrapped`](Self::rewrapped) and
+/// [`retired`](Self::retired) return another one, which counts once its file is stored.
 pub struct KeyRing {
-    keys: Vec<Kek>,
-    active: usize,
-    pub(super) services: Services,
+    pub(super) roots: Roots,
+    pub(super) file: RingFile,
+    /// The file as it was read or is to be written.
+    pub(super) bytes: Vec<u8>,
+    pub(super) services: Arc<Services>,
 }
 
 impl KeyRing {
@@ -33,59 +43,65 @@ impl KeyRing {
     ///
     /// [`Error::Random`], [`Error::Root`] or whatever the root returns, [`Error::Malformed`] if
     /// `now` is not a short printable text.
-    pub async fn create(root: &dyn Root, now: &str) -> Result<(Self, Vec<u8>), Error> {
-        if now.is_empty() || now.len() > 64 || !now.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Error::malformed("ring file: `created`"));
+    pub async fn create(roots: &Roots, now: &str) -> Result<(Self, Vec<u8>), Error> {
+        let (entry, kek) = new_active(roots, now).await?;
+        let (services, envelopes) = Services::generate(&kek)?;
+        let file = RingFile { keys: vec![entry], services: envelopes };
+        let bytes = file.to_json();
+        let ring = Self::open(&bytes, roots).await?;
+        if !ring.services.are_same(&services) {
+            return Err(Error::Authentication);
         }
-        let kek = Kek { id: new_id()?, secret: Secret32::generate()? };
-        let wrapped = root.wrap(&secret_bytes(&kek.secret), &kek_context(&kek.id)).await?;
-        let (services, wrapped_services) = Services::generate(&kek)?;
-        let file = RingFile {
-            version: file::VERSION,
-            root: root.id().to_owned(),
-            keys: vec![KeyEntry {
-                id: kek.id.clone(),
-                state: KeyState::Active,
-                created: now.to_owned(),
-                wrapped: Some(file::encode(&wrapped)),
-            }],
-            services: wrapped_services,
-        };
-        Ok((Self { keys: vec![kek], active: 0, services }, file.to_json()))
+        Ok((ring, bytes))
     }
 
-    /// Opens a ring from the bytes of its file.
+    /// Opens a ring from the bytes of its file, version 1 or 2.
+    ///
+    /// Asks the root for the active KEK and for those of the service keys. A ring opens without
+    /// the root of a KEK that is only readable: what that KEK wrapped then fails to unwrap, by
+    /// [`Error::UnknownKey`] naming the root.
     ///
     /// # Errors
     ///
     /// [`Error::Malformed`] naming the field if the file is not a ring, [`Error::UnknownKey`]
-    /// naming the root that wrapped it if that is not `root`, [`Error::Authentication`] if a
-    /// wrapped key was altered or moved, or whatever the root returns.
-    pub async fn open(file: &[u8], root: &dyn Root) -> Result<Self, Error> {
-        let file = RingFile::parse(file)?;
-        if file.root != root.id() {
-            return Err(Error::UnknownKey { id: file.root });
-        }
-        let (mut keys, mut active) = (Vec::with_capacity(file.keys.len()), None);
-        for (at, entry) in file.keys.iter().enumerate() {
-            let Some(wrapped) = &entry.wrapped else { continue };
-            let wrapped = file::decode(wrapped, || format!("keys[{at}].wrapped"))?;
-            let secret = root.unwrap(&wrapped, &kek_context(&entry.id)).await?;
-            if entry.state == KeyState::Active {
-                active = Some(keys.len());
+    /// naming the root that is needed and not among `roots`, [`Error::Kek`] naming a KEK whose
+    /// wrapping was altered or moved, [`Error::Authentication`] if that of a service key was, or
+    /// whatever the root returns.
+    pub async fn open(file: &[u8], roots: &Roots) -> Result<Self, Error> {
+        let (bytes, file) = (file.to_vec(), RingFile::parse(file)?);
+        let mut needed = vec![active(&file).id.as_str()];
+        for (name, sealed) in file.services.each() {
+            let id = envelope_key_id(sealed)
+                .map_err(|_| Error::malformed(format!("ring file: `services.{name}`")))?;
+            if !needed.contains(&id) {
+                needed.push(id);
             }
-            let secret = Secret32::from_slice(secret.expose())?;
-            keys.push(Kek { id: entry.id.clone(), secret });
         }
-        let active = active.ok_or_else(|| Error::malformed("ring file: `keys`: none is active"))?;
-        let services = Services::unwrap(&file.services, &keys)?;
-        Ok(Self { keys, active, services })
+        let mut keks = Vec::with_capacity(needed.len());
+        for id in needed {
+            keks.push(fetch(&file, id, roots).await?);
+        }
+        let services = Arc::new(Services::unwrap(&file.services, &keks)?);
+        Ok(Self { roots: roots.clone(), file, bytes, services })
+    }
+
+    /// Describes every KEK, oldest first, retired ones included.
+    #[must_use]
+    pub fn keys(&self) -> Vec<KeyInfo> {
+        let info = |key: &KeyEntry| KeyInfo {
+            id: key.id.clone(),
+            state: key.state,
+            created: key.created.clone(),
+            root: key.wrapped.as_ref().map(|wrapped| wrapped.root.clone()),
+            services: self.file.services.count_under(&key.id),
+        };
+        self.file.keys.iter().map(info).collect()
     }
 
     /// Returns the id of the KEK that wraps.
     #[must_use]
     pub fn active_id(&self) -> &str {
-        &self.active().id
+        &active(&self.file).id
     }
 
     /// Wraps a data key under the active KEK, bound to `context`.
@@ -95,21 +111,58 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// [`Error::Random`] if the system has no random bytes.
-    pub fn wrap(&self, key: &DataKey, context: &Context) -> Result<Vec<u8>, Error> {
-        super::envelope::seal(self.active(), key.secret().expose(), context)
+    /// [`Error::Random`] if the system has no random bytes, or whatever the root returns:
+    /// [`Error::Root`] if it is down or refuses.
+    pub async fn wrap(&self, key: &DataKey, context: &Context) -> Result<WrappedKey, Error> {
+        let kek = fetch(&self.file, self.active_id(), &self.roots).await?;
+        let bytes = envelope::seal(&kek, key.secret().expose(), context)?;
+        Ok(WrappedKey { key_id: kek.id, bytes })
     }
 
     /// Unwraps a data key that this ring wrapped for the same `context`.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownKey`] if the envelope's KEK is not held or retired,
-    /// [`Error::Authentication`] if it was altered or belongs to another context,
-    /// [`Error::Truncated`] or [`Error::Malformed`] if it is no envelope.
-    pub fn unwrap(&self, wrapped: &[u8], context: &Context) -> Result<DataKey, Error> {
-        let secret = super::envelope::open(&self.keys, wrapped, context)?;
+    /// [`Error::UnknownKey`] if the envelope's KEK is not held or retired, or naming the root if
+    /// that is not held, [`Error::Kek`] if the KEK's own wrapping is damaged,
+    /// [`Error::Authentication`] if the envelope was altered or belongs to another context,
+    /// [`Error::Truncated`] or [`Error::Malformed`] if it is no envelope, or whatever the root
+    /// returns.
+    pub async fn unwrap(&self, wrapped: &[u8], context: &Context) -> Result<DataKey, Error> {
+        let kek = fetch(&self.file, envelope_key_id(wrapped)?, &self.roots).await?;
+        let secret = envelope::open(std::slice::from_ref(&kek), wrapped, context)?;
         Secret32::from_slice(secret.expose()).map(DataKey::from_secret)
+    }
+
+    /// Wraps a data key anew under the active KEK; `None` if it is under that KEK already.
+    ///
+    /// The data key stays the same, so nothing that it sealed has to be touched.
+    ///
+    /// # Errors
+    ///
+    /// As [`unwrap`](Self::unwrap) and [`wrap`](Self::wrap).
+    pub async fn rewrap(
+        &self,
+        wrapped: &[u8],
+        context: &Context,
+    ) -> Result<Option<WrappedKey>, Error> {
+        if envelope_key_id(wrapped)? == self.active_id() {
+            return Ok(None);
+        }
+        let key = self.unwrap(wrapped, context).await?;
+        self.wrap(&key, context).await.map(Some)
+    }
+
+    /// Says whether this ring can have a use for envelopes of this KEK.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.file.entry(id).is_some_and(|key| key.state != KeyState::Retired)
+    }
+
+    /// Says whether two rings hold the same service keys: one is a later state of the other.
+    /// Takes the same time wherever they differ.
+    #[must_use]
+    pub fn is_of_same_installation(&self, other: &Self) -> bool {
+        self.services.are_same(&other.services)
     }
 
     /// Returns the cipher of personal columns.
@@ -154,37 +207,48 @@ impl KeyRing {
         let info = Context::new("antumbra/tenant").with(purpose).with(tenant);
         Ok(derive::expand32(&self.services.tenant, info.as_bytes()))
     }
-
-    pub(super) fn active(&self) -> &Kek {
-        self.keys.get(self.active).expect("the constructors set `active` to a key they pushed")
-    }
 }
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids: Vec<_> = self.keys.iter().map(|kek| &kek.id).collect();
         f.debug_struct("KeyRing")
-            .field("active", &self.active().id)
-            .field("keys", &ids)
+            .field("active", &self.active_id())
+            .field("keys", &self.file.keys.len())
             .field("signing", &self.services.signing)
             .finish_non_exhaustive()
     }
 }
 
-/// A key-encryption key that may unwrap.
-pub(super) struct Kek {
-    pub(super) id: String,
-    pub(super) secret: Secret32,
+/// Makes an active KEK under the current root, and reads it back.
+pub(super) async fn new_active(roots: &Roots, now: &str) -> Result<(KeyEntry, Kek), Error> {
+    if !file::is_created(now) {
+        return Err(Error::malformed("ring file: `created`"));
+    }
+    let root = roots.current();
+    if !file::is_root_id(root.id()) {
+        return Err(Error::malformed("ring file: `root`"));
+    }
+    let id = kek::new_id()?;
+    let (secret, bytes) = root.generate(&kek::context(&id)).await?;
+    let wrapped = WrappedKek { root: root.id().to_owned(), bytes };
+    let entry = KeyEntry {
+        id: id.clone(),
+        state: KeyState::Active,
+        created: now.to_owned(),
+        wrapped: Some(wrapped),
+    };
+    let made = Kek { id, secret };
+    Kek::fetch(&entry, roots).await?.must_be(&made, root)?;
+    Ok((entry, made))
 }
 
-pub(super) fn kek_context(id: &str) -> Context {
-    Context::new("antumbra/kek").with(id)
+/// Asks the root for the KEK of this id.
+pub(super) async fn fetch(file: &RingFile, id: &str, roots: &Roots) -> Result<Kek, Error> {
+    let entry = file.entry(id).ok_or_else(|| Error::UnknownKey { id: id.to_owned() })?;
+    Kek::fetch(entry, roots).await
 }
 
-pub(super) fn secret_bytes(secret: &Secret32) -> crate::SecretBytes {
-    crate::SecretBytes::from_slice(secret.expose())
-}
-
-fn new_id() -> Result<String, Error> {
-    Ok(format!("kek_{:016x}", u64::from_be_bytes(random::array()?)))
+pub(super) fn active(file: &RingFile) -> &KeyEntry {
+    let active = file.keys.iter().find(|key| key.state == KeyState::Active);
+    active.expect("the parser and every change leave exactly one active key")
 }

@@ -1,7 +1,7 @@
 //! Front to back: a sealed stream of unknown length as [`std::io::Read`].
 
 use std::fmt;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
 
 use ring::aead::LessSafeKey;
 use zeroize::Zeroizing;
@@ -104,14 +104,23 @@ impl<R: Read> Read for Reader<R> {
         if out.is_empty() {
             return Ok(0);
         }
+        let n = self.fill_buf()?.read(out)?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
+/// Hands out each chunk where it was opened, without a copy.
+impl<R: Read> BufRead for Reader<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.from == self.to && !matches!(self.state, State::Complete) {
             self.advance()?;
         }
-        let ready = self.buffer.get(self.from..self.to).unwrap_or(&[]);
-        let n = ready.len().min(out.len());
-        out.split_at_mut(n).0.copy_from_slice(ready.split_at(n).0);
-        self.from += n;
-        Ok(n)
+        Ok(self.buffer.get(self.from..self.to).unwrap_or(&[]))
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.from = self.from.saturating_add(n).min(self.to);
     }
 }
 

@@ -2,23 +2,24 @@
 
 use std::fmt;
 
-use ring::aead::{Aad, LessSafeKey};
+use ring::aead::{Aad, LessSafeKey, Nonce};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::DataKey;
 use super::header::{Header, nonce};
-use super::layout::{FIRST_PLAIN, HEADER_LEN, LATER_PLAIN, TAG_LEN};
+use super::layout::{CHUNK_LEN, HEADER_LEN, TAG_LEN};
 use crate::{Context, Error};
 
 /// Seals one stream.
 ///
-/// Holds at most one chunk of plaintext (1 MiB); each finished chunk is sealed in place in the
-/// caller's buffer. The header comes with the first chunk. A sealer dropped without
-/// [`finish`](Self::finish) leaves a stream that no reader accepts.
+/// Holds at most one chunk (1 MiB). Plaintext is copied once, to where it is sealed in place; whoever takes finished
+/// chunks away before pushing more pays for no second copy. The header comes with the first chunk. A sealer dropped
+/// without [`finish`](Self::finish) leaves a stream that no reader accepts.
 pub struct Sealer {
     key: LessSafeKey,
     header: Header,
     index: u64,
+    /// The chunk under way: the header if it is the first one, then plaintext.
     pending: Zeroizing<Vec<u8>>,
     plain_len: u64,
 }
@@ -37,6 +38,8 @@ impl Sealer {
 
     /// Adds plaintext, and appends to `out` the chunks that it completes.
     ///
+    /// An `out` that is empty, and no larger than a chunk, may be exchanged for the buffer of a chunk.
+    ///
     /// # Errors
     ///
     /// [`Error::LimitReached`] when the stream would exceed
@@ -50,8 +53,7 @@ impl Sealer {
             self.seal(now, false, out)?;
             plain = rest;
         }
-        self.make_room(plain.len());
-        self.pending.extend_from_slice(plain);
+        self.take(plain);
         Ok(())
     }
 
@@ -72,55 +74,78 @@ impl Sealer {
 
     pub(super) fn with_header(key: &DataKey, aad: &Context, header: Header) -> Self {
         let key = header.chunk_key(key, aad);
-        Self { key, header, index: 0, pending: Zeroizing::new(Vec::new()), plain_len: 0 }
+        let pending = Zeroizing::new(header.to_bytes().to_vec());
+        Self { key, header, index: 0, pending, plain_len: 0 }
     }
 
     /// Pretends that earlier chunks were sealed; nobody waits for 4 PiB.
     #[cfg(test)]
     pub(super) fn jump_to(&mut self, index: u64) {
         self.index = index;
-    }
-
-    /// Grows `pending` by hand: a `Vec` that grows by itself leaves plaintext in freed memory.
-    fn make_room(&mut self, more: usize) {
-        let needed = self.pending.len() + more;
-        if self.pending.capacity() < needed {
-            let capacity = needed.next_power_of_two().clamp(4096, LATER_PLAIN);
-            let mut larger = Zeroizing::new(Vec::with_capacity(capacity));
-            larger.extend_from_slice(&self.pending);
-            self.pending = larger;
-        }
+        self.pending.clear();
     }
 
     /// Bytes that the current chunk still takes.
     fn room(&self) -> usize {
-        let capacity = if self.index == 0 { FIRST_PLAIN } else { LATER_PLAIN };
-        capacity - self.pending.len()
+        CHUNK_LEN - TAG_LEN - self.pending.len()
     }
 
-    /// Seals `pending ‖ tail` as the next chunk, in place at the end of `out`.
+    /// Adds plaintext to the current chunk, which has room for it.
+    fn take(&mut self, plain: &[u8]) {
+        let needed = self.pending.len() + plain.len() + TAG_LEN;
+        if self.pending.capacity() < needed {
+            // By hand: a `Vec` that grows by itself leaves plaintext in freed memory. A second chunk will be full.
+            let least =
+                if self.index == 0 { needed.next_power_of_two().max(4096) } else { CHUNK_LEN };
+            let mut larger = Zeroizing::new(Vec::with_capacity(least.min(CHUNK_LEN)));
+            larger.extend_from_slice(&self.pending);
+            self.pending = larger;
+        }
+        self.pending.extend_from_slice(plain);
+    }
+
+    /// Seals `pending ‖ tail` as the next chunk, in place: in `pending`, or at the end of `out` if `pending` has nothing yet.
     fn seal(&mut self, tail: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), Error> {
         let nonce = nonce(self.header.prefix, self.index, last)?;
-        out.reserve(HEADER_LEN + self.pending.len() + tail.len() + TAG_LEN);
-        if self.index == 0 {
-            out.extend_from_slice(&self.header.to_bytes());
-        }
-        let start = out.len();
-        out.extend_from_slice(&self.pending);
-        out.extend_from_slice(tail);
-        let (_, chunk) = out.split_at_mut(start);
-        match self.key.seal_in_place_separate_tag(nonce, Aad::empty(), chunk) {
-            Ok(tag) => out.extend_from_slice(tag.as_ref()),
-            Err(_) => {
-                chunk.zeroize();
-                out.truncate(start);
-                return Err(Error::LimitReached { what: "bytes of one chunk" });
+        let front = if self.index == 0 { HEADER_LEN } else { 0 };
+        if self.pending.len() == front {
+            out.reserve(front + tail.len() + TAG_LEN);
+            out.extend_from_slice(&self.pending);
+            let start = out.len();
+            out.extend_from_slice(tail);
+            seal_in_place(&self.key, nonce, out, start)?;
+        } else {
+            self.take(tail);
+            seal_in_place(&self.key, nonce, &mut self.pending, front)?;
+            if out.is_empty() && out.capacity() <= CHUNK_LEN {
+                std::mem::swap(out, &mut *self.pending);
+            } else {
+                out.extend_from_slice(&self.pending);
             }
         }
         self.pending.clear();
         self.index += 1;
         Ok(())
     }
+}
+
+/// Seals the bytes from `start` on and appends the tag; on error they are overwritten and cut off.
+fn seal_in_place(
+    key: &LessSafeKey,
+    nonce: Nonce,
+    buffer: &mut Vec<u8>,
+    start: usize,
+) -> Result<(), Error> {
+    let (_, chunk) = buffer.split_at_mut(start);
+    match key.seal_in_place_separate_tag(nonce, Aad::empty(), chunk) {
+        Ok(tag) => buffer.extend_from_slice(tag.as_ref()),
+        Err(_) => {
+            chunk.zeroize();
+            buffer.truncate(start);
+            return Err(Error::LimitReached { what: "bytes of one chunk" });
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Sealer {
