@@ -7,10 +7,8 @@ use antumbra_crypto::{Context, Error as CryptoError, Root, Secret32, SecretBytes
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
-use ring::rand::{SecureRandom as _, SystemRandom};
 
+use crate::derived::{DerivedKey, Labels};
 use crate::{Error, key_file};
 
 /// Wraps with AES-256-GCM under a key derived from a 32-byte root key.
@@ -18,10 +16,7 @@ use crate::{Error, key_file};
 /// Its id is `local:` and 8 hex digits that follow from the key and do not lead back to it, so a
 /// ring that is opened with the wrong key file says so instead of failing to authenticate. The
 /// bytes of a wrap are in `crypto/FORMAT.md` § Local root.
-pub struct LocalRoot {
-    id: String,
-    key: LessSafeKey,
-}
+pub struct LocalRoot(DerivedKey);
 
 impl LocalRoot {
     /// Reads the root key from a file that [`generate_key_file`](crate::generate_key_file) made:
@@ -51,98 +46,42 @@ impl LocalRoot {
     }
 
     fn new(root_key: &Secret32) -> Self {
-        let prk = Salt::new(HKDF_SHA256, &[]).extract(root_key.expose());
-        let mut fingerprint = [0; 4];
-        expand(&prk, b"antumbra/local-root/id", &mut fingerprint);
-        let wrapping = prk
-            .expand(&[b"antumbra/local-root/wrap"], &AES_256_GCM)
-            .expect("32 bytes are below HKDF's limit");
-        let id = format!("local:{:08x}", u32::from_be_bytes(fingerprint));
-        Self { id, key: LessSafeKey::new(UnboundKey::from(wrapping)) }
-    }
-
-    fn seal(
-        &self,
-        secret: &SecretBytes,
-        context: &Context,
-        nonce: [u8; NONCE_LEN],
-    ) -> Result<Vec<u8>, CryptoError> {
-        let mut out = Vec::with_capacity(HEADER_LEN + secret.len() + AES_256_GCM.tag_len());
-        out.push(VERSION);
-        out.extend_from_slice(&nonce);
-        out.extend_from_slice(secret.expose());
-        let (_, body) = out.split_at_mut(HEADER_LEN);
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        let tag = self
-            .key
-            .seal_in_place_separate_tag(nonce, aad(context), body)
-            .map_err(|_| CryptoError::LimitReached { what: "bytes of one wrapped key" })?;
-        out.extend_from_slice(tag.as_ref());
-        Ok(out)
+        Self(DerivedKey::new(root_key.expose(), &LABELS))
     }
 }
 
 #[async_trait]
 impl Root for LocalRoot {
     fn id(&self) -> &str {
-        &self.id
+        self.0.id()
     }
 
     async fn wrap(&self, secret: &SecretBytes, context: &Context) -> Result<Vec<u8>, CryptoError> {
-        let mut nonce = [0; NONCE_LEN];
-        SystemRandom::new().fill(&mut nonce).map_err(|_| CryptoError::Random)?;
-        self.seal(secret, context, nonce)
+        self.0.wrap(secret, context)
     }
 
     async fn unwrap(&self, wrapped: &[u8], context: &Context) -> Result<SecretBytes, CryptoError> {
-        let (version, rest) = wrapped.split_first().ok_or(CryptoError::Truncated)?;
-        if *version != VERSION {
-            return Err(CryptoError::malformed("wrapped key: version"));
-        }
-        let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or(CryptoError::Truncated)?;
-        let plain_len = body.len().checked_sub(AES_256_GCM.tag_len());
-        let plain_len = plain_len.ok_or(CryptoError::Truncated)?;
-        let mut body = body.to_vec();
-        // On failure ring zeroes the buffer; on success it becomes the secret.
-        self.key
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), aad(context), &mut body)
-            .map_err(|_| CryptoError::Authentication)?;
-        body.truncate(plain_len);
-        Ok(SecretBytes::new(body))
+        self.0.unwrap(wrapped, context)
+    }
+
+    async fn rewrap(&self, wrapped: &[u8], context: &Context) -> Result<Vec<u8>, CryptoError> {
+        self.0.rewrap(wrapped, context)
     }
 }
 
 impl fmt::Debug for LocalRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "LocalRoot({})", self.id)
+        write!(f, "LocalRoot({})", self.0.id())
     }
 }
 
-fn aad(context: &Context) -> Aad<Vec<u8>> {
-    Aad::from([&[VERSION], context.as_bytes()].concat())
-}
-
-fn expand(prk: &Prk, info: &[u8], out: &mut [u8; 4]) {
-    prk.expand(&[info], Four)
-        .and_then(|okm| okm.fill(out))
-        .expect("4 bytes are below HKDF's limit and are the buffer's length");
-}
-
-#[derive(Clone, Copy)]
-struct Four;
-
-impl KeyType for Four {
-    fn len(&self) -> usize {
-        4
-    }
-}
-
-const VERSION: u8 = 1;
-const HEADER_LEN: usize = 1 + NONCE_LEN;
+const LABELS: Labels =
+    Labels { scheme: "local", id: b"antumbra/local-root/id", wrap: b"antumbra/local-root/wrap" };
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conformance;
 
     /// Bytes 00 to 1f.
     const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -158,9 +97,16 @@ mod tests {
     #[test]
     fn id_and_bytes_are_frozen() {
         assert_eq!(root().id(), "local:c4e63ede");
-        let sealed = root().seal(&SecretBytes::new(vec![2; 32]), &context(), [3; 12]).unwrap();
+        let sealed = root().0.seal(&SecretBytes::new(vec![2; 32]), &context(), [3; 12]).unwrap();
         let hex: String = sealed.iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(hex, GOLDEN);
+    }
+
+    #[tokio::test]
+    async fn roots_conform_and_are_strangers() {
+        conformance::every(&root()).await;
+        let other = LocalRoot::new(&Secret32::generate().unwrap());
+        conformance::strangers(&root(), &other).await;
     }
 
     #[tokio::test]
@@ -169,6 +115,7 @@ mod tests {
         let wrapped = root().wrap(&secret, &context()).await.unwrap();
         let back = root().unwrap(&wrapped, &context()).await.unwrap();
         assert_eq!(back.expose(), secret.expose());
+        assert_eq!(root().rewrap(&wrapped, &context()).await.unwrap(), wrapped);
         let moved = Context::new("antumbra/kek").with("kek_2");
         assert_eq!(code(&root(), &wrapped, &moved).await, "authentication_failed");
         let other = LocalRoot::new(&Secret32::generate().unwrap());

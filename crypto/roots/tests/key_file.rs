@@ -4,8 +4,9 @@ use std::error::Error as _;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use antumbra_crypto::{Context, KeyRing, Retry, Root as _, stream::DataKey};
+use antumbra_crypto::{Context, KeyRing, Retry, Root as _, Roots, stream::DataKey};
 use antumbra_roots::{Error, LocalRoot, generate_key_file};
 use tempfile::TempDir;
 
@@ -92,18 +93,18 @@ fn file_without_a_key_is_refused_and_not_quoted() {
 async fn ring_lives_under_its_key_file_and_no_other() {
     let (folder, path) = folder();
     generate_key_file(&path).unwrap();
-    let root = LocalRoot::from_key_file(&path).unwrap();
-    let (ring, file) = KeyRing::create(&root, "2026-01-02T03:04:05Z").await.unwrap();
+    let roots = || Roots::new(Arc::new(LocalRoot::from_key_file(&path).unwrap()));
+    let (ring, file) = KeyRing::create(&roots(), "2026-01-02T03:04:05Z").await.unwrap();
     let (key, place) = (DataKey::generate().unwrap(), Context::new("test"));
-    let wrapped = ring.wrap(&key, &place).unwrap();
+    let wrapped = ring.wrap(&key, &place).await.unwrap();
 
-    let again = KeyRing::open(&file, &LocalRoot::from_key_file(&path).unwrap()).await.unwrap();
-    let unwrapped = again.unwrap(&wrapped, &place).unwrap();
+    let again = KeyRing::open(&file, &roots()).await.unwrap();
+    let unwrapped = again.unwrap(&wrapped.bytes, &place).await.unwrap();
     assert_eq!(unwrapped.secret().expose(), key.secret().expose());
 
     let other = folder.path().join("other.key");
     generate_key_file(&other).unwrap();
-    let other = LocalRoot::from_key_file(&other).unwrap();
+    let other = Roots::new(Arc::new(LocalRoot::from_key_file(&other).unwrap()));
     let error = KeyRing::open(&file, &other).await.unwrap_err();
-    assert!(error.to_string().contains(root.id()), "{error}");
+    assert!(error.to_string().contains(roots().current().id()), "{error}");
 }
