@@ -59,11 +59,11 @@ impl FromStr for Scope {
 }
 
 /// An API key to be recorded. Only its hash is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewApiKey {
     /// Whose key.
     pub tenant: TenantId,
-    /// What its owner calls it.
+    /// What its owner calls it; may name a person. Sealed in the store.
     pub name: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
@@ -75,14 +75,24 @@ pub struct NewApiKey {
     pub expires_at: Option<Timestamp>,
 }
 
+impl fmt::Debug for NewApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewApiKey")
+            .field("tenant", &self.tenant)
+            .field("scopes", &self.scopes)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A recorded API key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey {
     /// Its id.
     pub id: ApiKeyId,
     /// Whose key.
     pub tenant: TenantId,
-    /// What its owner calls it.
+    /// What its owner calls it; may name a person.
     pub name: String,
     /// What it may do.
     pub scopes: Vec<Scope>,
@@ -94,6 +104,17 @@ pub struct ApiKey {
     pub expires_at: Option<Timestamp>,
     /// When somebody revoked it.
     pub revoked_at: Option<Timestamp>,
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("scopes", &self.scopes)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who did something. Names no person.
@@ -135,6 +156,9 @@ pub struct TimelineEntry {
 }
 
 /// Something to be remembered in the audit log. Holds no personal value: the store replaces the subject by a pseudonym.
+///
+/// Which actions there are, and which facts each may have, is declared in this crate; a store panics at any other in builds with
+/// debug assertions.
 #[derive(Debug, Clone)]
 pub struct AuditEvent {
     /// What happened, a fixed word such as `request.created`.

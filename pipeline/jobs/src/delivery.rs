@@ -76,8 +76,9 @@ pub struct Delivery {
     pub bundle_len: u64,
     /// SHA-256 of the zip.
     pub bundle_sha256: [u8; 32],
-    /// SHA-256 of the canonical `content` of the manifest.
-    pub content_sha256: [u8; 32],
+    /// SHA-256 of the canonical `content` of the manifest; `None` once the job's key is destroyed. Who has a guess of a small
+    /// content can confirm it by this.
+    pub content_sha256: Option<[u8; 32]>,
     /// Some section failed and the policy was to go on.
     pub partial: bool,
     /// When it stops being downloadable.

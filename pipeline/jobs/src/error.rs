@@ -25,6 +25,20 @@ pub enum StoreError {
         /// The most it may have.
         limit: u32,
     },
+    /// Jobs need the key: wrap theirs anew, or destroy them, before it is retired.
+    #[error("{jobs} jobs need the key {key_id}")]
+    KeyNeeded {
+        /// The key of the ring.
+        key_id: String,
+        /// How many jobs need it.
+        jobs: u64,
+    },
+    /// The key was retired: read the key ring again and wrap with its active key.
+    #[error("the key {key_id} is retired and wraps nothing any more")]
+    KeyRetired {
+        /// The key of the ring.
+        key_id: String,
+    },
     /// The job's state does not allow the move.
     #[error(transparent)]
     IllegalMove(#[from] IllegalMove),
@@ -65,6 +79,21 @@ pub enum StoreError {
         /// The store's file.
         path: PathBuf,
     },
+    /// The store has an older schema and a process that owns it: its daemon is of an earlier version, or has not come to the
+    /// migration yet. Migrating the store under it would break it. Stop or restart the daemon, or try again.
+    #[error(
+        "a daemon of an earlier version runs on the store {}; stop it or restart it with this version first (schema {found}, this \
+         program's is {known})",
+        .path.display()
+    )]
+    EarlierOwner {
+        /// The store's file.
+        path: PathBuf,
+        /// The schema found.
+        found: u32,
+        /// The schema of this program.
+        known: u32,
+    },
     /// The store was written by a newer version.
     #[error("the store has schema {found}, this program knows up to {known}")]
     TooNew {
@@ -86,6 +115,8 @@ impl StoreError {
             Self::NotFound { .. } => "not_found",
             Self::Duplicate => "duplicate_request",
             Self::TooManyActive { .. } => "too_many_active",
+            Self::KeyNeeded { .. } => "key_needed",
+            Self::KeyRetired { .. } => "key_retired",
             Self::IllegalMove(_) => "illegal_state",
             Self::LeaseLost { .. } => "lease_lost",
             Self::Corrupt { .. } => "store_corrupt",
@@ -93,6 +124,7 @@ impl StoreError {
             Self::OutOfOrder { .. } => "out_of_order",
             Self::AuditBroken { .. } => "audit_broken",
             Self::InUse { .. } => "store_in_use",
+            Self::EarlierOwner { .. } => "store_earlier_owner",
             Self::TooNew { .. } => "store_too_new",
             Self::Database(_) => "store_database",
         }
@@ -104,15 +136,19 @@ impl StoreError {
         match self {
             Self::NotFound { .. }
             | Self::Duplicate
+            | Self::KeyNeeded { .. }
             | Self::IllegalMove(_)
             | Self::LeaseLost { .. }
             | Self::OutOfOrder { .. } => Retry::Never,
             Self::Corrupt { .. }
             | Self::AuditBroken { .. }
             | Self::InUse { .. }
+            | Self::EarlierOwner { .. }
             | Self::TooNew { .. } => Retry::Operator,
             Self::Crypto(error) => error.retry(),
-            Self::TooManyActive { .. } | Self::Database(_) => Retry::Later,
+            Self::TooManyActive { .. } | Self::KeyRetired { .. } | Self::Database(_) => {
+                Retry::Later
+            }
         }
     }
 }

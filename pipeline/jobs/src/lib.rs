@@ -13,6 +13,8 @@ mod state;
 
 mod audit;
 mod delivery;
+mod facts;
+mod key_use;
 mod listing;
 mod request;
 mod section;
@@ -30,6 +32,7 @@ pub use delivery::{
 };
 pub use error::{Retry, StoreError};
 pub use ids::{FenceToken, InvalidId, JobId, RequestId, TenantId, WorkerId};
+pub use key_use::{Destroyed, JobKey, KeyUse};
 pub use listing::{ListQuery, Listing};
 pub use request::{
     Attribute, Created, Failure, Family, Identifier, Job, NewJob, NewRequest, NextJob, Progress,

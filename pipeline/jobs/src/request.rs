@@ -176,6 +176,8 @@ pub struct NewJob {
     pub id: JobId,
     /// The job's data key, wrapped by the key ring.
     pub wrapped_key: Vec<u8>,
+    /// The key of the ring that wrapped it: 1 to 64 of `a-z 0-9 _ -`.
+    pub key_id: String,
     /// It waits until somebody starts it by name: [`lease`](crate::JobStore::lease) passes it over.
     pub held: bool,
 }
@@ -296,6 +298,8 @@ pub struct Job {
     pub fence: FenceToken,
     /// The wrapped data key; `None` once it was destroyed.
     pub wrapped_key: Option<Vec<u8>>,
+    /// The key of the ring that wrapped it; `None` once it was destroyed.
+    pub key_id: Option<String>,
     /// When it was recorded.
     pub created_at: Timestamp,
     /// When it last changed.

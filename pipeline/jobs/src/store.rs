@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use antumbra_crypto::WrappedKey;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    Actor, ApiKey, ApiKeyId, AuditEntry, AuditEvent, Commit, Created, Download, FileRecord, Grant,
-    GrantId, Job, JobId, JobState, Lease, ListQuery, Listing, NewApiKey, NewGrant, NewJob,
-    NewRequest, NewSection, NextJob, Progress, Published, Request, RequestId, SectionRecord,
-    SegmentRecord, SliceRecord, StoreError, TenantId, WorkerId,
+    Actor, ApiKey, ApiKeyId, AuditEntry, AuditEvent, Commit, Created, Destroyed, Download,
+    FileRecord, Grant, GrantId, Job, JobId, JobKey, JobState, KeyUse, Lease, ListQuery, Listing,
+    NewApiKey, NewGrant, NewJob, NewRequest, NewSection, NextJob, Progress, Published, Request,
+    RequestId, SectionRecord, SegmentRecord, SliceRecord, StoreError, TenantId, WorkerId,
 };
 
 /// A job store.
@@ -26,7 +27,8 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Duplicate`] when `subject_key` has a request of the same tenant and action whose job is active;
-    /// [`StoreError::TooManyActive`] when the tenant has `active_limit` active jobs of requests of the same family.
+    /// [`StoreError::TooManyActive`] when the tenant has `active_limit` active jobs of requests of the same family;
+    /// [`StoreError::KeyRetired`] when the key that wrapped the job's was retired.
     async fn create_request(&self, request: NewRequest, job: NewJob)
     -> Result<Created, StoreError>;
 
@@ -35,7 +37,7 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::IllegalMove`] unless the latest job is READY or DELIVERED and its time is not over;
-    /// [`StoreError::TooManyActive`] as for [`create_request`](Self::create_request).
+    /// [`StoreError::TooManyActive`] and [`StoreError::KeyRetired`] as for [`create_request`](Self::create_request).
     async fn create_job(
         &self,
         tenant: &TenantId,
@@ -190,6 +192,47 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// entries stay.
     async fn forget_requests(&self, ended_before: Timestamp, limit: u32)
     -> Result<u64, StoreError>;
+
+    /// Returns which keys of the ring jobs need, in the order of their ids. A key that no job needs is left out.
+    async fn key_use(&self) -> Result<Vec<KeyUse>, StoreError>;
+
+    /// Returns the wrapped keys of jobs that another key of the ring than this one wraps, in the order of the jobs' ids, at
+    /// most `limit`, only those behind `after`.
+    async fn keys_not_under(
+        &self,
+        key_id: &str,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobKey>, StoreError>;
+
+    /// Replaces a job's wrapped key if it is still `old`; says whether it was. Nothing else of the job changes.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyRetired`] when the key that wrapped `new` was retired.
+    async fn replace_key(
+        &self,
+        job: JobId,
+        old: &[u8],
+        new: &WrappedKey,
+    ) -> Result<bool, StoreError>;
+
+    /// Records that a key of the ring is retired: from then on the store takes no job under it, whatever ring a daemon still
+    /// holds. Audited once, for `tenant`; doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyNeeded`] while a job needs the key.
+    async fn retire_key(
+        &self,
+        key_id: &str,
+        actor: &Actor,
+        tenant: &TenantId,
+    ) -> Result<(), StoreError>;
+
+    /// Destroys a job's wrapped key, whatever state the job is in: an active job moves to CANCELLED, a READY or DELIVERED one to
+    /// EXPIRED. Its grants are revoked, and what the store itself holds of its data is deleted, as
+    /// [`forget_job`](Self::forget_job) would, but for the names of its objects, which the sweeper needs. Doing it again
+    /// changes nothing of the job, but takes the key's bytes out of the store's files where [`Destroyed::is_scrubbed`] was false.
+    async fn destroy_key(&self, job: JobId, actor: &Actor) -> Result<Destroyed, StoreError>;
 
     /// Records an API key.
     async fn create_api_key(&self, key: NewApiKey) -> Result<ApiKey, StoreError>;

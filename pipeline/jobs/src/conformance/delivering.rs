@@ -54,7 +54,7 @@ pub async fn what_was_published_is_read_back_exactly(store: &dyn JobStore, clock
     let delivery =
         store.job(started.job).await.expect("the job exists").delivery.expect("published");
     assert_eq!((delivery.bundle_len, delivery.bundle_sha256), (12_345, [2; 32]));
-    assert_eq!((delivery.content_sha256, delivery.partial), ([1; 32], false));
+    assert_eq!((delivery.content_sha256, delivery.partial), (Some([1; 32]), false));
     assert_eq!((delivery.expires_at, delivery.downloaded_at), (written.expires_at, None));
 }
 

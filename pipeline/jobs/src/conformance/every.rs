@@ -52,6 +52,12 @@ macro_rules! job_store_conformance {
             api_keys_are_listed,
             api_keys_work_until_they_end,
             every_change_is_audited,
+            jobs_name_the_key_that_wraps_theirs,
+            keys_are_compared_and_replaced,
+            a_retired_key_makes_no_job,
+            a_key_is_retired_or_needed,
+            a_destroyed_key_ends_its_job,
+            a_destroyed_job_is_forgotten_like_any_other,
         }
     };
     ($make:path => $($check:ident),+ $(,)?) => {$(

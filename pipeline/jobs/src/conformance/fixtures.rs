@@ -35,7 +35,8 @@ pub(super) fn caller() -> Actor {
 }
 
 pub(super) fn new_job() -> NewJob {
-    NewJob { id: JobId::generate(), wrapped_key: vec![1, 2, 3], held: false }
+    let key_id = "k1".to_owned();
+    NewJob { id: JobId::generate(), wrapped_key: vec![1, 2, 3], key_id, held: false }
 }
 
 pub(super) fn next_job() -> NextJob {

@@ -65,12 +65,12 @@ pub async fn every_change_is_audited(store: &dyn JobStore, clock: &TestClock) {
     let (started, lease) = ready(store, clock.now(), "ada@example.com").await;
     store
         .audit(AuditEvent {
-            action: "keys.rotated",
+            action: "key.rotated",
             actor: Actor::Operator,
             tenant: tenant("acme"),
             request: None,
             job: None,
-            facts: BTreeMap::from([("active", "k2".to_owned())]),
+            facts: BTreeMap::from([("key", "kek_0123456789abcdef".to_owned())]),
         })
         .await
         .expect("appended");
@@ -78,9 +78,9 @@ pub async fn every_change_is_audited(store: &dyn JobStore, clock: &TestClock) {
     let sequences: Vec<u64> = entries.iter().map(|entry| entry.sequence).collect();
     assert_eq!(sequences, [5, 4, 3, 2, 1]);
     let rotated = &entries[0];
-    assert_eq!((rotated.action.as_str(), rotated.actor.as_str()), ("keys.rotated", "operator"));
+    assert_eq!((rotated.action.as_str(), rotated.actor.as_str()), ("key.rotated", "operator"));
     assert_eq!((&rotated.request, &rotated.job, &rotated.subject), (&None, &None, &None));
-    assert_eq!(rotated.facts.get("active").map(String::as_str), Some("k2"));
+    assert_eq!(rotated.facts.get("key").map(String::as_str), Some("kek_0123456789abcdef"));
     assert_eq!((rotated.at, rotated.tenant.as_str()), (clock.now(), "acme"));
     let subject = entries[1].subject.clone().expect("the subject has a pseudonym");
     assert!(!subject.contains("ada"), "a pseudonym is not a name");

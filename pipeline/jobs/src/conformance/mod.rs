@@ -32,6 +32,8 @@ mod forgetting;
 
 mod keeping;
 
+mod keys;
+
 mod model;
 
 mod every;
@@ -55,6 +57,11 @@ pub use forgetting::{
     only_ended_jobs_are_forgotten, requests_are_forgotten_after_their_jobs,
 };
 pub use keeping::{api_keys_are_listed, api_keys_work_until_they_end, every_change_is_audited};
+pub use keys::{
+    a_destroyed_job_is_forgotten_like_any_other, a_destroyed_key_ends_its_job,
+    a_key_is_retired_or_needed, a_retired_key_makes_no_job, jobs_name_the_key_that_wraps_theirs,
+    keys_are_compared_and_replaced,
+};
 pub use leases::{
     a_job_has_one_worker, a_stale_worker_changes_nothing, leases_end_with_the_clock,
     oldest_jobs_come_first, released_jobs_go_on_at_once,

@@ -1,8 +1,9 @@
 //! Two workers, one store, any order of calls: the store against a small model.
 //!
 //! Each byte of a script is one step: a worker (its lowest bit) tries something with the last lease it got, which may be long
-//! stale, or time passes, or a request arrives, or somebody starts a job by name or cancels one. The model keeps for each job
-//! its state, whether it is held, who may write, until when, and how many slices there are. A failure is a call that answers otherwise than the model says, or a job that afterwards differs
+//! stale, or time passes, or a request arrives, or somebody starts a job by name, cancels one or destroys its key. The model
+//! keeps for each job its state, whether it is held and has its key, who may write, until when, and how many slices there
+//! are. A failure is a call that answers otherwise than the model says, or a job that afterwards differs
 //! from it. Not covered: calls that truly overlap; a store serialises them, so an order of single calls stands for each.
 
 use jiff::{SignedDuration, Timestamp};
@@ -22,7 +23,7 @@ pub async fn follows_the_model(store: &dyn JobStore, clock: &TestClock, script: 
     let mut jobs: Vec<Model> = Vec::new();
     for (number, byte) in script.iter().enumerate() {
         let who = usize::from(byte & 1);
-        match (byte >> 1) % 17 {
+        match (byte >> 1) % 18 {
             0 => {
                 clock.advance(SignedDuration::from_secs(1));
                 let email = format!("person{number}@example.com");
@@ -50,6 +51,11 @@ pub async fn follows_the_model(store: &dyn JobStore, clock: &TestClock, script: 
                 if cancelled.is_ok() {
                     job.state = JobState::Cancelled;
                 }
+            }
+            DESTROY => {
+                let Some(job) = pick(&mut jobs, number) else { continue };
+                store.destroy_key(job.id, &caller()).await.expect("any job has an end");
+                job.destroy();
             }
             1 => clock.advance(SignedDuration::from_secs(11)),
             2 | 3 => {
@@ -80,7 +86,9 @@ pub async fn follows_the_model(store: &dyn JobStore, clock: &TestClock, script: 
             assert_eq!((stored.state, stored.fence), (job.state, FenceToken(job.fence)));
             assert_eq!(stored.held, job.held, "step {number}");
             let slices = store.slices(job.id, 0).await.expect("readable").len();
-            let deleted = matches!(job.state, JobState::Failed | JobState::Cancelled);
+            assert_eq!(stored.wrapped_key.is_none(), job.destroyed, "step {number}");
+            let deleted =
+                job.destroyed || matches!(job.state, JobState::Failed | JobState::Cancelled);
             let expected = if deleted { 0 } else { job.slices };
             assert_eq!(u32::try_from(slices), Ok(expected), "step {number}");
         }
@@ -92,6 +100,7 @@ struct Model {
     request: RequestId,
     id: JobId,
     held: bool,
+    destroyed: bool,
     state: JobState,
     fence: u64,
     holder: Option<(usize, u64)>,
@@ -113,6 +122,7 @@ impl Model {
             request: started.request,
             id: started.job,
             held: false,
+            destroyed: false,
             state: JobState::Requested,
             fence: 0,
             holder: None,
@@ -140,6 +150,15 @@ impl Model {
         self.holder = Some((who, self.fence));
         self.until = lease.until;
         assert_eq!(lease.fence, FenceToken(self.fence));
+    }
+
+    fn destroy(&mut self) {
+        if self.is_working() {
+            self.state = JobState::Cancelled;
+        } else if matches!(self.state, JobState::Ready | JobState::Delivered) {
+            self.state = JobState::Expired;
+        }
+        self.destroyed = true;
     }
 
     fn expect(&self, what: u8, holder: (usize, u64)) -> Answer {
@@ -232,3 +251,4 @@ const DOWNLOAD: u8 = 13;
 const START_HELD: u8 = 14;
 const LEASE_JOB: u8 = 15;
 const CANCEL: u8 = 16;
+const DESTROY: u8 = 17;

@@ -20,7 +20,7 @@ pub(super) fn create(work: &Work<'_>, new: &NewApiKey) -> Result<ApiKey, StoreEr
         params![
             id,
             new.tenant,
-            new.name,
+            work.sealing.seal(&rows::name_cell(id), new.name.as_bytes())?,
             Words(scopes),
             new.prefix,
             new.hash,
@@ -29,7 +29,7 @@ pub(super) fn create(work: &Work<'_>, new: &NewApiKey) -> Result<ApiKey, StoreEr
         ],
     )?;
     remember(work, "api_key.created", &new.tenant, id, words)?;
-    work.first("SELECT * FROM api_keys WHERE id = ?1", params![id], rows::api_key)?
+    work.first("SELECT * FROM api_keys WHERE id = ?1", params![id], |row| rows::api_key(work, row))?
         .ok_or(StoreError::NotFound { what: "API key" })
 }
 
@@ -38,7 +38,7 @@ pub(super) fn all(work: &Work<'_>, tenant: Option<&TenantId>) -> Result<Vec<ApiK
     work.all(
         "SELECT * FROM api_keys WHERE ?1 IS NULL OR tenant = ?1 ORDER BY created_at, id",
         params![tenant],
-        rows::api_key,
+        |row| rows::api_key(work, row),
     )
 }
 
@@ -50,14 +50,14 @@ pub(super) fn find(work: &Work<'_>, hash: &[u8; 32]) -> Result<Option<ApiKey>, S
         "SELECT * FROM api_keys
          WHERE hash = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)",
         params![hash, Micros(work.now)],
-        rows::api_key,
+        |row| rows::api_key(work, row),
     )
 }
 
 /// Revokes a key; the time of the first revocation stays.
 pub(super) fn revoke(work: &Work<'_>, id: ApiKeyId) -> Result<(), StoreError> {
     let key = work
-        .first("SELECT * FROM api_keys WHERE id = ?1", params![id], rows::api_key)?
+        .first("SELECT * FROM api_keys WHERE id = ?1", params![id], |row| rows::api_key(work, row))?
         .ok_or(StoreError::NotFound { what: "API key" })?;
     if key.revoked_at.is_some() {
         return Ok(());

@@ -21,7 +21,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use super::sealing::{Cell, Sealing};
 use super::values::Micros;
 use super::work::Work;
-use crate::{AuditEntry, AuditEvent, StoreError};
+use crate::{AuditEntry, AuditEvent, StoreError, facts};
 
 /// Returns the store's id as a writer of entries. A new store gets one, with the head of an empty chain and proof of its keys.
 ///
@@ -53,6 +53,7 @@ pub(super) fn writer_id(sql: &Connection, sealing: &Sealing) -> Result<[u8; 16],
 
 /// Appends an entry.
 pub(super) fn append(work: &Work<'_>, event: &AuditEvent) -> Result<(), StoreError> {
+    debug_assert_eq!(facts::fault(event), None);
     let head = Head::read(work)?;
     let subject = work
         .first(

@@ -27,19 +27,14 @@ pub(super) fn job(work: &Work<'_>, id: JobId) -> Result<(), StoreError> {
         return Err(StoreError::OutOfOrder { what: "forgetting before the job's end" });
     }
     let first = work.execute(
-        "UPDATE jobs SET wrapped_key = NULL, forgotten_at = ?2 WHERE id = ?1 AND forgotten_at IS NULL",
+        "UPDATE jobs SET wrapped_key = NULL, key_id = NULL, forgotten_at = ?2
+         WHERE id = ?1 AND forgotten_at IS NULL",
         params![id, Micros(work.now)],
     )?;
     if first == 0 {
         return Ok(());
     }
-    segments::forget_job(work, id)?;
-    work.execute("DELETE FROM plans WHERE job = ?1", params![id])?;
-    work.execute("UPDATE sections SET outcome = NULL WHERE job = ?1", params![id])?;
-    work.execute(
-        "UPDATE published SET manifest = x'', signature = x'' WHERE job = ?1",
-        params![id],
-    )?;
+    contents(work, id)?;
     work.execute("DELETE FROM objects WHERE job = ?1", params![id])?;
     let revoked = grants::end(work, id)?;
     moves::note(work, id, &Actor::System, "forgotten: key destroyed, data deleted")?;
@@ -54,6 +49,21 @@ pub(super) fn job(work: &Work<'_>, id: JobId) -> Result<(), StoreError> {
             facts: BTreeMap::from([("grants_revoked", revoked.to_string())]),
         },
     )
+}
+
+/// Deletes what the store holds of a job's data. Its objects stay known.
+///
+/// So does the checksum of the zip, which nobody can use to confirm a guess of the data: the zip holds a signature with a
+/// random part of its own, and the last copy of it that the store had is emptied here.
+pub(super) fn contents(work: &Work<'_>, id: JobId) -> Result<(), StoreError> {
+    segments::forget_job(work, id)?;
+    work.execute("DELETE FROM plans WHERE job = ?1", params![id])?;
+    work.execute("UPDATE sections SET outcome = NULL WHERE job = ?1", params![id])?;
+    work.execute(
+        "UPDATE published SET manifest = x'', signature = x'', content_sha256 = x'' WHERE job = ?1",
+        params![id],
+    )?;
+    Ok(())
 }
 
 /// Empties what is personal of requests that ended before a time and whose jobs are all forgotten.

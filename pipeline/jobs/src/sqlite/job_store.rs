@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
+use antumbra_crypto::WrappedKey;
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    SqliteStore, api_keys, audit, commit, delivery, forget, grants, leases, listing, plan, publish,
-    requests, rows, segments,
+    SqliteStore, api_keys, audit, commit, delivery, forget, grants, keys, leases, listing, plan,
+    publish, requests, rows, segments,
 };
 use crate::{
-    Actor, ApiKey, ApiKeyId, AuditEntry, AuditEvent, Commit, Created, Download, FileRecord, Grant,
-    GrantId, Job, JobId, JobState, JobStore, Lease, ListQuery, Listing, NewApiKey, NewGrant,
-    NewJob, NewRequest, NewSection, NextJob, Progress, Published, Request, RequestId,
-    SectionRecord, SegmentRecord, SliceRecord, StoreError, TenantId, WorkerId,
+    Actor, ApiKey, ApiKeyId, AuditEntry, AuditEvent, Commit, Created, Destroyed, Download,
+    FileRecord, Grant, GrantId, Job, JobId, JobKey, JobState, JobStore, KeyUse, Lease, ListQuery,
+    Listing, NewApiKey, NewGrant, NewJob, NewRequest, NewSection, NextJob, Progress, Published,
+    Request, RequestId, SectionRecord, SegmentRecord, SliceRecord, StoreError, TenantId, WorkerId,
 };
 
 #[async_trait]
@@ -226,6 +227,50 @@ impl JobStore for SqliteStore {
         let forgotten = self.write(move |work| forget::requests(work, ended_before, limit)).await?;
         self.scrub().await;
         Ok(forgotten)
+    }
+
+    async fn key_use(&self) -> Result<Vec<KeyUse>, StoreError> {
+        self.read(keys::in_use).await
+    }
+
+    async fn keys_not_under(
+        &self,
+        key_id: &str,
+        after: Option<JobId>,
+        limit: u32,
+    ) -> Result<Vec<JobKey>, StoreError> {
+        let key_id = key_id.to_owned();
+        self.read(move |work| keys::not_under(work, &key_id, after, limit)).await
+    }
+
+    async fn replace_key(
+        &self,
+        job: JobId,
+        old: &[u8],
+        new: &WrappedKey,
+    ) -> Result<bool, StoreError> {
+        let (old, new) = (old.to_vec(), new.clone());
+        self.write(move |work| keys::replace(work, job, &old, &new)).await
+    }
+
+    async fn retire_key(
+        &self,
+        key_id: &str,
+        actor: &Actor,
+        tenant: &TenantId,
+    ) -> Result<(), StoreError> {
+        let (key_id, actor, tenant) = (key_id.to_owned(), actor.clone(), tenant.clone());
+        self.write(move |work| keys::retire(work, &key_id, &actor, &tenant)).await?;
+        // What the key wrapped before it was replaced is in the log until now.
+        self.scrub().await;
+        Ok(())
+    }
+
+    async fn destroy_key(&self, job: JobId, actor: &Actor) -> Result<Destroyed, StoreError> {
+        let actor = actor.clone();
+        let job = self.write(move |work| keys::destroy(work, job, &actor)).await?;
+        let is_scrubbed = self.scrub().await;
+        Ok(Destroyed { job, is_scrubbed })
     }
 
     async fn create_api_key(&self, key: NewApiKey) -> Result<ApiKey, StoreError> {

@@ -5,6 +5,7 @@
 
 mod connection;
 mod migrate;
+mod reseal;
 mod sealing;
 mod store;
 
@@ -28,12 +29,14 @@ mod delivery;
 mod grants;
 
 mod forget;
+mod keys;
 
 mod api_keys;
 mod audit;
 
 mod flushes;
 mod rows;
+mod sums;
 mod values;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::moves::Head;
 use super::sealing::Cell;
 use super::values::Micros;
 use super::work::Work;
-use super::{rows, segments};
+use super::{rows, segments, sums};
 use crate::{
     Actor, Job, JobId, Lease, Move, Published, RequestId, SectionState, StoreError, TenantId,
 };
@@ -38,7 +38,6 @@ pub(super) fn publish(
     let facts = BTreeMap::from([
         ("bundle_len", published.bundle_len.to_string()),
         ("bundle_sha256", hex(&published.bundle_sha256)),
-        ("content_sha256", hex(&published.content_sha256)),
         ("files", published.files.len().to_string()),
         ("partial", published.partial.to_string()),
     ]);
@@ -50,8 +49,8 @@ pub(super) fn publish(
         params![
             head.id,
             work.sealing.seal(&manifest_cell(head.id), &published.manifest)?,
-            published.signature,
-            published.content_sha256,
+            work.sealing.seal(&signature_cell(head.id), &published.signature)?,
+            sums::seal_content(work.sealing, head.id, &published.content_sha256)?,
             published.bundle_len,
             published.bundle_sha256,
             Micros(published.bundle_time),
@@ -74,19 +73,21 @@ pub(super) fn find(work: &Work<'_>, job: JobId) -> Result<Option<Published>, Sto
     let files = work.all(
         "SELECT * FROM files WHERE job = ?1 AND position IS NOT NULL ORDER BY position",
         params![job],
-        rows::file,
+        |row| rows::file(work, row),
     )?;
     let segments = work.all(
         "SELECT * FROM segments WHERE job = ?1 AND section IS NULL ORDER BY entry, ordinal",
         params![job],
-        rows::segment,
+        |row| rows::segment(work, row),
     )?;
     work.first("SELECT * FROM published WHERE job = ?1 AND manifest <> x''", params![job], |row| {
         let sealed: Vec<u8> = row.get("manifest")?;
+        let (signature, content): (Vec<u8>, Vec<u8>) =
+            (row.get("signature")?, row.get("content_sha256")?);
         Ok(Published {
             manifest: work.sealing.open(&manifest_cell(job), &sealed)?.expose().to_vec(),
-            signature: row.get("signature")?,
-            content_sha256: row.get("content_sha256")?,
+            signature: work.sealing.open(&signature_cell(job), &signature)?.expose().to_vec(),
+            content_sha256: sums::open_content(work.sealing, job, &content)?,
             bundle_len: row.get("bundle_len")?,
             bundle_sha256: row.get("bundle_sha256")?,
             bundle_time: row.get::<_, Micros>("bundle_time")?.0,
@@ -134,6 +135,11 @@ pub(super) fn cancel(
 
 fn manifest_cell(job: JobId) -> Cell {
     Cell::new("published", job.as_bytes(), "manifest")
+}
+
+/// Where a bundle's signature is sealed.
+pub(super) fn signature_cell(job: JobId) -> Cell {
+    Cell::new("published", job.as_bytes(), "signature")
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::moves::{self, Head};
 use super::values::{Micros, Words};
 use super::work::Work;
-use super::{audit, delivery, leases, rows};
+use super::{audit, delivery, keys, leases, rows};
 use crate::{
     Actor, AuditEvent, Created, Family, IllegalMove, Job, JobId, JobState, Lease, Move, NewJob,
     NewRequest, NextJob, Request, RequestDetails, RequestId, RequestStatus, StoreError, TenantId,
@@ -166,16 +166,18 @@ fn insert_job(
     job: &NewJob,
     actor: &Actor,
 ) -> Result<(), StoreError> {
+    keys::refuse_retired(work, &job.key_id)?;
     work.execute(
-        "INSERT INTO jobs (id, request, tenant, attempt, state, wrapped_key, held, created_at, updated_at)
+        "INSERT INTO jobs (id, request, tenant, attempt, state, wrapped_key, key_id, held, created_at, updated_at)
          VALUES (?1, ?2, ?3, (SELECT coalesce(max(attempt), 0) + 1 FROM jobs WHERE request = ?2), ?4, ?5, ?6,
-             ?7, ?7)",
+             ?7, ?8, ?8)",
         params![
             job.id,
             request,
             tenant,
             JobState::Requested,
             job.wrapped_key,
+            job.key_id,
             job.held,
             Micros(work.now)
         ],

@@ -2,13 +2,13 @@
 
 use rusqlite::{Row, params};
 
-use super::flushes;
 use super::sealing::Cell;
 use super::values::{Micros, Words};
 use super::work::Work;
+use super::{flushes, sums};
 use crate::{
-    ApiKey, Delivery, Failure, FileRecord, Grant, Job, JobId, Progress, Request, RequestDetails,
-    RequestId, Scope, SegmentRecord, StoreError, TimelineEntry,
+    ApiKey, ApiKeyId, Delivery, Failure, FileRecord, Grant, Job, JobId, Progress, Request,
+    RequestDetails, RequestId, Scope, SegmentRecord, StoreError, TimelineEntry,
 };
 
 /// Reads a row of `requests` and opens its personal part.
@@ -47,6 +47,11 @@ pub(super) fn failure_cell(id: JobId) -> Cell {
     Cell::new("jobs", id.as_bytes(), "failure_message")
 }
 
+/// Where the name of an API key is sealed.
+pub(super) fn name_cell(id: ApiKeyId) -> Cell {
+    Cell::new("api_keys", id.0.as_bytes(), "name")
+}
+
 /// Reads a job with its delivery and timeline.
 pub(super) fn job(work: &Work<'_>, id: JobId) -> Result<Job, StoreError> {
     let timeline = work.all(
@@ -61,7 +66,7 @@ pub(super) fn job(work: &Work<'_>, id: JobId) -> Result<Job, StoreError> {
         "SELECT bundle_len, bundle_sha256, content_sha256, partial, expires_at, downloaded_at, downloaded_by
          FROM published WHERE job = ?1",
         params![id],
-        delivery,
+        |row| delivery(work, id, row),
     )?;
     work.first("SELECT * FROM jobs WHERE id = ?1", params![id], |row| {
         Ok(Job {
@@ -73,6 +78,7 @@ pub(super) fn job(work: &Work<'_>, id: JobId) -> Result<Job, StoreError> {
             held: row.get("held")?,
             fence: row.get("fence")?,
             wrapped_key: row.get("wrapped_key")?,
+            key_id: row.get("key_id")?,
             created_at: row.get::<_, Micros>("created_at")?.0,
             updated_at: row.get::<_, Micros>("updated_at")?.0,
             progress: progress(row)?,
@@ -111,11 +117,16 @@ fn failure(work: &Work<'_>, id: JobId, row: &Row<'_>) -> Result<Option<Failure>,
     Ok(Some(Failure { code, message, at, worker: row.get("failure_worker")? }))
 }
 
-fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
+fn delivery(work: &Work<'_>, id: JobId, row: &Row<'_>) -> Result<Delivery, StoreError> {
+    let content: Vec<u8> = row.get("content_sha256")?;
+    let content_sha256 = match content.as_slice() {
+        [] => None, // its job is forgotten, or its key destroyed
+        sealed => Some(sums::open_content(work.sealing, id, sealed)?),
+    };
     Ok(Delivery {
         bundle_len: row.get("bundle_len")?,
         bundle_sha256: row.get("bundle_sha256")?,
-        content_sha256: row.get("content_sha256")?,
+        content_sha256,
         partial: row.get("partial")?,
         expires_at: row.get::<_, Micros>("expires_at")?.0,
         downloaded_at: row.get::<_, Option<Micros>>("downloaded_at")?.map(|at| at.0),
@@ -124,9 +135,12 @@ fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
 }
 
 /// Reads a row of `files`.
-pub(super) fn file(row: &Row<'_>) -> Result<FileRecord, StoreError> {
+pub(super) fn file(work: &Work<'_>, row: &Row<'_>) -> Result<FileRecord, StoreError> {
+    let entry: String = row.get("entry")?;
+    let (job, sealed): (JobId, Vec<u8>) = (row.get("job")?, row.get("sums")?);
+    let (crc32, sha256) = sums::open_file(work.sealing, (job, &entry), &sealed)?;
     Ok(FileRecord {
-        entry: row.get("entry")?,
+        entry,
         silo: row.get("silo")?,
         datapoint: row.get("datapoint")?,
         format: row.get("format")?,
@@ -135,21 +149,24 @@ pub(super) fn file(row: &Row<'_>) -> Result<FileRecord, StoreError> {
         deflated: row.get("deflated")?,
         plain_len: row.get("plain_len")?,
         stored_len: row.get("stored_len")?,
-        crc32: row.get("crc32")?,
-        sha256: row.get("sha256")?,
+        crc32,
+        sha256,
     })
 }
 
 /// Reads a row of `segments`.
-pub(super) fn segment(row: &Row<'_>) -> Result<SegmentRecord, StoreError> {
+pub(super) fn segment(work: &Work<'_>, row: &Row<'_>) -> Result<SegmentRecord, StoreError> {
+    let (entry, ordinal): (String, u32) = (row.get("entry")?, row.get("ordinal")?);
+    let (job, sealed): (JobId, Vec<u8>) = (row.get("job")?, row.get("crc32")?);
+    let crc32 = sums::open_segment(work.sealing, (job, &entry, ordinal), &sealed)?;
     Ok(SegmentRecord {
-        entry: row.get("entry")?,
-        ordinal: row.get("ordinal")?,
+        entry,
+        ordinal,
         object: row.get("object")?,
         offset: row.get("offset")?,
         stored_len: row.get("stored_len")?,
         plain_len: row.get("plain_len")?,
-        crc32: row.get("crc32")?,
+        crc32,
         flushes: flushes::unpack(&row.get::<_, Vec<u8>>("flushes")?)?,
     })
 }
@@ -169,16 +186,21 @@ pub(super) fn grant(row: &Row<'_>) -> Result<Grant, StoreError> {
 }
 
 /// Reads a row of `api_keys`.
-pub(super) fn api_key(row: &Row<'_>) -> Result<ApiKey, StoreError> {
+pub(super) fn api_key(work: &Work<'_>, row: &Row<'_>) -> Result<ApiKey, StoreError> {
+    let id = row.get("id")?;
     let Words(scopes) = row.get("scopes")?;
     let scopes =
         scopes.iter().map(|word| word.parse::<Scope>()).collect::<Result<_, _>>().map_err(
             |error| StoreError::Corrupt { what: "scopes", source: Some(Box::new(error)) },
         )?;
+    let name = work.sealing.open(&name_cell(id), &row.get::<_, Vec<u8>>("name")?)?;
     Ok(ApiKey {
-        id: row.get("id")?,
+        id,
         tenant: row.get("tenant")?,
-        name: row.get("name")?,
+        name: name
+            .expose_str()
+            .map_err(|_| StoreError::Corrupt { what: "name", source: None })?
+            .to_owned(),
         scopes,
         prefix: row.get("prefix")?,
         created_at: row.get::<_, Micros>("created_at")?.0,

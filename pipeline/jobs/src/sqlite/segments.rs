@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::work::Work;
-use super::{flushes, rows};
+use super::{flushes, rows, sums};
 use crate::{FileRecord, JobId, SegmentRecord, StoreError};
 
 /// Records segments and the objects they are in. `section` is `None` for those of no section.
@@ -30,7 +30,11 @@ pub(super) fn insert(
                 segment.offset,
                 segment.stored_len,
                 segment.plain_len,
-                segment.crc32,
+                sums::seal_segment(
+                    work.sealing,
+                    (job, &segment.entry, segment.ordinal),
+                    segment.crc32
+                )?,
                 flushes::pack(&segment.flushes)?
             ],
         )?;
@@ -61,13 +65,13 @@ pub(super) fn put_file(
 ) -> Result<(), StoreError> {
     work.execute(
         "INSERT INTO files (job, entry, section, position, silo, datapoint, format, media_type, rows, deflated,
-             plain_len, stored_len, crc32, sha256)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+             plain_len, stored_len, sums)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (job, entry) DO UPDATE SET
              position = excluded.position, silo = excluded.silo, datapoint = excluded.datapoint,
              format = excluded.format, media_type = excluded.media_type, rows = excluded.rows,
              deflated = excluded.deflated, plain_len = excluded.plain_len, stored_len = excluded.stored_len,
-             crc32 = excluded.crc32, sha256 = excluded.sha256",
+             sums = excluded.sums",
         params![
             job,
             file.entry,
@@ -81,8 +85,7 @@ pub(super) fn put_file(
             file.deflated,
             file.plain_len,
             file.stored_len,
-            file.crc32,
-            file.sha256
+            sums::seal_file(work.sealing, (job, &file.entry), file.crc32, &file.sha256)?
         ],
     )?;
     Ok(())
@@ -109,7 +112,7 @@ pub(super) fn files(work: &Work<'_>, job: JobId) -> Result<Vec<FileRecord>, Stor
     work.all(
         "SELECT * FROM files WHERE job = ?1 AND section IS NOT NULL ORDER BY entry",
         params![job],
-        rows::file,
+        |row| rows::file(work, row),
     )
 }
 
@@ -122,7 +125,7 @@ pub(super) fn of_entry(
     work.all(
         "SELECT * FROM segments WHERE job = ?1 AND entry = ?2 ORDER BY ordinal",
         params![job, entry],
-        rows::segment,
+        |row| rows::segment(work, row),
     )
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::migrate::Older;
 use super::values::whole_micros;
 use super::work::Work;
 use super::{Sealing, audit, connection, migrate};
@@ -39,8 +40,10 @@ impl SqliteStore {
     ///
     /// Such a caller must not lease jobs, nor call [`release_all`](crate::JobStore::release_all).
     ///
+    /// A store of an earlier version is migrated only while nobody owns it; no daemon can start on it meanwhile.
+    ///
     /// # Errors
-    /// As [`open`](Self::open), without [`StoreError::InUse`].
+    /// As [`open`](Self::open), but [`StoreError::EarlierOwner`] instead of [`StoreError::InUse`], and for an older store only.
     pub fn open_shared(
         path: &Path,
         sealing: Sealing,
@@ -57,10 +60,23 @@ impl SqliteStore {
     ) -> Result<Self, StoreError> {
         connection::create(path)?;
         let mut writer = connection::writer(path)?;
-        migrate::migrate(&mut writer)?;
+        let meanwhile = match &owned {
+            None if Older::look(&writer)?.is_some() => own_meanwhile(path)?,
+            _ => None,
+        };
+        let alone = owned.is_some() || meanwhile.is_some();
+        let migrated = migrate::migrate(&mut writer, &sealing, |Older { found, known }| {
+            let path = path.to_owned();
+            if alone { Ok(()) } else { Err(StoreError::EarlierOwner { path, found, known }) }
+        })?;
+        drop(meanwhile);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let id = audit::writer_id(&transaction, &sealing)?;
         transaction.commit()?;
+        if migrated || owned.is_some() {
+            // What an owner that crashed deleted last, and what a step of the migration sealed, is still in the log.
+            scrubbed(&connection::empty_log(&writer));
+        }
         let readers = (0..READERS)
             .map(|_| connection::reader(path).map(Mutex::new))
             .collect::<Result<_, _>>()?;
@@ -104,21 +120,24 @@ impl SqliteStore {
         .await
     }
 
-    /// Takes what was overwritten out of the write-ahead log, so that it is in no file any more.
+    /// Takes what was overwritten out of the write-ahead log, so that it is in no file any more; says whether it is.
     ///
     /// Best effort: while somebody else reads, the log keeps it until the next call, or until the store is closed.
-    pub(super) async fn scrub(&self) {
+    pub(super) async fn scrub(&self) -> bool {
         let emptied = self
             .blocking(|inner| {
                 let connection = inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
                 connection::empty_log(&connection)
             })
             .await;
-        match emptied {
-            Ok(true) => {}
-            Ok(false) => tracing::debug!("the store's log is in use and keeps old pages for now"),
-            Err(error) => tracing::warn!(code = error.code(), "the store's log was not emptied"),
-        }
+        scrubbed(&emptied)
+    }
+
+    /// Sets what a write does while another process's transaction is open.
+    #[cfg(test)]
+    pub(super) fn when_busy(&self, wait: impl FnMut(i32) -> bool + Send + 'static) {
+        let mut connection = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.busy_handler(Some(wait)).expect("SQLite takes it");
     }
 
     async fn blocking<T, F>(&self, run: F) -> Result<T, StoreError>
@@ -189,6 +208,24 @@ impl Inner {
         transaction.commit()?;
         Ok(answer)
     }
+}
+
+/// Takes the owner's lock for somebody who does not own the store; `None` while somebody does.
+fn own_meanwhile(path: &Path) -> Result<Option<File>, StoreError> {
+    match connection::lock(path) {
+        Ok(owned) => Ok(Some(owned)),
+        Err(StoreError::InUse { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn scrubbed(emptied: &Result<bool, StoreError>) -> bool {
+    match emptied {
+        Ok(true) => {}
+        Ok(false) => tracing::debug!("the store's log is in use and keeps old pages for now"),
+        Err(error) => tracing::warn!(code = error.code(), "the store's log was not emptied"),
+    }
+    matches!(emptied, Ok(true))
 }
 
 /// Connections for reading: two, so that a slow read (a large plan, the audit log) holds up nobody.

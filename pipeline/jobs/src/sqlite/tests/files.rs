@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::room::{Room, new_job, request};
 use crate::sqlite::work::Work;
-use crate::sqlite::{delivery, forget, grants, leases, listing, requests};
+use crate::sqlite::{delivery, forget, grants, keys, leases, listing, requests};
 use crate::{JobStore as _, SqliteStore, StoreError};
 
 #[tokio::test]
@@ -15,7 +15,7 @@ async fn a_store_of_a_later_version_is_too_new() {
     let room = Room::new().await;
     drop(room.open().unwrap());
     room.sql("PRAGMA user_version = 99", []);
-    assert!(matches!(room.open(), Err(StoreError::TooNew { found: 99, known: 2 })));
+    assert!(matches!(room.open(), Err(StoreError::TooNew { found: 99, known: 3 })));
 }
 
 #[tokio::test]
@@ -120,6 +120,10 @@ async fn lists_and_sweeps_use_their_indexes() {
         (forget::ENDED, "jobs_forgettable"),
         (forget::OVER, "requests_forgettable"),
         (grants::ENDED, "grants_by_end"),
+        (keys::USE, "jobs_by_key"),
+        (keys::COUNT, "jobs_by_key"),
+        (keys::NEXT, "jobs_by_key"),
+        (keys::UNDER, "jobs_by_key"),
     ] {
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let mut rows = statement.raw_query();

@@ -1,9 +1,11 @@
 //! The embedded store against the common suite, and what only a file can get wrong.
 
 mod audit;
+mod columns;
 mod conformance;
 mod files;
 mod forgetting;
+mod keys;
 mod migration;
-mod room;
+pub(super) mod room;
 mod secrecy;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use antumbra_crypto::{Context, KeyRing, Root, SecretBytes};
+use antumbra_crypto::{Context, KeyRing, Root, Roots, SecretBytes};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -17,17 +17,18 @@ use crate::{
 };
 
 /// A directory with a store in it, its keys and its clock.
-pub(super) struct Room {
-    pub(super) dir: TempDir,
-    pub(super) path: PathBuf,
-    pub(super) sealing: Sealing,
-    pub(super) clock: Arc<TestClock>,
+pub(in crate::sqlite) struct Room {
+    pub(in crate::sqlite) dir: TempDir,
+    pub(in crate::sqlite) path: PathBuf,
+    pub(in crate::sqlite) sealing: Sealing,
+    pub(in crate::sqlite) clock: Arc<TestClock>,
 }
 
 impl Room {
-    pub(super) async fn new() -> Self {
+    pub(in crate::sqlite) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (ring, _) = KeyRing::create(&PlainRoot, "2026-03-01T12:00:00Z").await.unwrap();
+        let roots = Roots::new(Arc::new(PlainRoot));
+        let (ring, _) = KeyRing::create(&roots, "2026-03-01T12:00:00Z").await.unwrap();
         let sealing =
             Sealing { fields: ring.fields(), index: ring.index(), pseudonyms: ring.pseudonyms() };
         let start: Timestamp = "2026-03-01T12:00:00.123456Z".parse().unwrap();
@@ -39,23 +40,23 @@ impl Room {
         }
     }
 
-    pub(super) fn open(&self) -> Result<SqliteStore, StoreError> {
+    pub(in crate::sqlite) fn open(&self) -> Result<SqliteStore, StoreError> {
         SqliteStore::open(&self.path, self.sealing.clone(), Arc::clone(&self.clock) as _)
     }
 
     /// Does what somebody with the file could do.
-    pub(super) fn sql(&self, sql: &str, params: impl rusqlite::Params) {
+    pub(in crate::sqlite) fn sql(&self, sql: &str, params: impl rusqlite::Params) {
         Connection::open(&self.path).unwrap().execute(sql, params).unwrap();
     }
 
-    pub(super) fn column(&self, sql: &str) -> Vec<Vec<u8>> {
+    pub(in crate::sqlite) fn column(&self, sql: &str) -> Vec<Vec<u8>> {
         let connection = Connection::open(&self.path).unwrap();
         let mut statement = connection.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| row.get(0)).unwrap();
         rows.map(Result::unwrap).collect()
     }
 
-    pub(super) fn assert_no_canary(&self, when: &str) {
+    pub(in crate::sqlite) fn assert_no_canary(&self, when: &str) {
         for entry in std::fs::read_dir(self.dir.path()).unwrap() {
             let path = entry.unwrap().path();
             let bytes = std::fs::read(&path).unwrap();
@@ -68,10 +69,10 @@ impl Room {
 }
 
 /// A word that every personal value of the tests holds.
-pub(super) const CANARY: &str = "Canary7f3aXq";
+pub(in crate::sqlite) const CANARY: &str = "Canary7f3aXq";
 
 /// Writes the canary into every column that may hold a personal value, and lets the job fail.
-pub(super) async fn fill(store: &SqliteStore) -> JobId {
+pub(in crate::sqlite) async fn fill(store: &SqliteStore) -> JobId {
     let (delivered, lease) = collect(store).await;
     let end = |section| SectionEnd {
         section,
@@ -117,7 +118,7 @@ pub(super) async fn fill(store: &SqliteStore) -> JobId {
 }
 
 /// Records a request and commits two slices of its one section.
-pub(super) async fn collect(store: &SqliteStore) -> (JobId, Lease) {
+pub(in crate::sqlite) async fn collect(store: &SqliteStore) -> (JobId, Lease) {
     let made = store.create_request(request(CANARY), new_job()).await.unwrap();
     let worker = WorkerId::generate();
     let lease = store.lease(&worker, Duration::from_secs(30)).await.unwrap().unwrap();
@@ -147,15 +148,29 @@ pub(super) async fn collect(store: &SqliteStore) -> (JobId, Lease) {
     (made.job.id, lease)
 }
 
+/// The key of the ring that wraps what [`new_job`] records; an id as rings make them.
+pub(in crate::sqlite) const KEY: &str = "kek_0123456789abcdef";
+
+/// Bytes that name the key that wrapped them, as a ring's do.
+pub(in crate::sqlite) fn envelope(key_id: &str) -> Vec<u8> {
+    let length = u8::try_from(key_id.len()).unwrap();
+    [&[1, length], key_id.as_bytes(), &[9; 60]].concat()
+}
+
 fn canary(what: &str) -> Vec<u8> {
     format!("{what} of {CANARY}").into_bytes()
 }
 
-pub(super) fn new_job() -> NewJob {
-    NewJob { id: JobId::generate(), wrapped_key: vec![9; 60], held: false }
+pub(in crate::sqlite) fn new_job() -> NewJob {
+    NewJob {
+        id: JobId::generate(),
+        wrapped_key: envelope(KEY),
+        key_id: KEY.to_owned(),
+        held: false,
+    }
 }
 
-pub(super) fn request(name: &str) -> NewRequest {
+pub(in crate::sqlite) fn request(name: &str) -> NewRequest {
     let email = format!("{name}@example.com");
     let key = Identifier { name: "email".to_owned(), value: email.clone() };
     NewRequest {
