@@ -3,13 +3,10 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use antumbra_bundle::{JobObjects, StoredObjects};
+use antumbra_bundle::StoredObjects;
 use antumbra_config::Settings;
-use antumbra_crypto::stream::DataKey;
-use antumbra_crypto::{Context, KeyRing};
-use antumbra_jobs::{
-    Clock, Created, Family, Job, JobId, JobState, JobStore, NewJob, NewRequest, TenantId,
-};
+use antumbra_crypto::{KeyRing, LiveRing};
+use antumbra_jobs::{Clock, Created, Family, Job, JobId, JobState, JobStore, NewRequest};
 use object_store::ObjectStore;
 use tokio::sync::Notify;
 
@@ -40,8 +37,8 @@ pub struct EngineParts {
     pub objects_dir: Option<PathBuf>,
     /// The systems that hold data, their secrets resolved.
     pub silos: Silos,
-    /// Keys.
-    pub ring: Arc<KeyRing>,
+    /// Keys, as they are now: somebody else changes their file while the daemon runs.
+    pub ring: Arc<LiveRing>,
     /// Settings.
     pub settings: Arc<Settings>,
     /// The time.
@@ -68,9 +65,15 @@ impl Engine {
         &self.parts.store
     }
 
-    /// Returns the key ring.
+    /// Returns the key ring as it is now.
     #[must_use]
-    pub const fn ring(&self) -> &Arc<KeyRing> {
+    pub fn ring(&self) -> Arc<KeyRing> {
+        self.parts.ring.current()
+    }
+
+    /// Returns what reads the key ring again when its file changed.
+    #[must_use]
+    pub const fn live_ring(&self) -> &Arc<LiveRing> {
         &self.parts.ring
     }
 
@@ -88,12 +91,15 @@ impl Engine {
 
     /// Records a request with its first job and wakes a worker. Once this returned `Ok` the job will be done, whatever crashes.
     ///
+    /// Nothing is recorded when its data key cannot be wrapped: no job ever waits for a key that nobody can make.
+    ///
     /// A request of the compliance contract counts against `compliance.max_active`; its job waits for
     /// [`start`](Self::start) unless `compliance.autostart` is set.
     ///
     /// # Errors
     /// [`PipelineError::Store`], among them [`antumbra_jobs::StoreError::Duplicate`] and
-    /// [`antumbra_jobs::StoreError::TooManyActive`]; [`PipelineError::Crypto`].
+    /// [`antumbra_jobs::StoreError::TooManyActive`]; [`PipelineError::Crypto`], which may pass when the root of the keys does
+    /// not answer.
     pub async fn submit(&self, mut request: NewRequest) -> Result<Created, PipelineError> {
         crash_point("submit.received");
         let mut held = false;
@@ -102,8 +108,11 @@ impl Engine {
             request.active_limit = Some(settings.max_active.get());
             held = !settings.autostart;
         }
-        let job = self.new_job(&request.tenant, held)?;
-        let created = self.parts.store.create_request(request, job).await?;
+        let tenant = request.tenant.clone();
+        let store = &self.parts.store;
+        let created = self
+            .record_job(&tenant, held, |job| store.create_request(request.clone(), job))
+            .await?;
         crash_point("submit.recorded");
         if !held {
             self.wake.notify_one();
@@ -123,18 +132,21 @@ impl Engine {
             JobState::Expired => return Err(PipelineError::Gone { job: job.id }),
             _ => return Err(PipelineError::NotReady { job: job.id, state }),
         }
-        let objects = self.objects_of(job)?;
-        OpenBundle::load(self.parts.store.as_ref(), objects, job.id).await
+        let opened = async {
+            let objects = self.objects_of(job).await?;
+            OpenBundle::load(self.parts.store.as_ref(), objects, job.id).await
+        };
+        match opened.await {
+            // Its key may have been destroyed, or its time have ended, while the root of the keys was asked.
+            Err(_) if self.is_gone(job.id).await? => Err(PipelineError::Gone { job: job.id }),
+            opened => opened,
+        }
     }
 
-    /// Binds the job's unwrapped data key to its objects.
-    pub(crate) fn objects_of(&self, job: &Job) -> Result<JobObjects, PipelineError> {
-        let Some(wrapped) = &job.wrapped_key else {
-            return Err(PipelineError::Gone { job: job.id });
-        };
-        let key = self.parts.ring.unwrap(wrapped, &key_context(&job.tenant, job.id))?;
-        let store = Arc::clone(&self.parts.objects);
-        Ok(JobObjects::new(store, key, job.tenant.as_str(), &job.id.to_string()))
+    /// Says whether a job that was published can no longer be read, whatever its objects are.
+    async fn is_gone(&self, job: JobId) -> Result<bool, PipelineError> {
+        let job = self.parts.store.job(job).await?;
+        Ok(job.state == JobState::Expired || job.wrapped_key.is_none())
     }
 
     /// Returns what the sealed objects took at the end of the last sweep; `None` before the first.
@@ -145,14 +157,6 @@ impl Engine {
 
     pub(crate) fn set_disk_use(&self, found: DiskUse) {
         *self.disk_use.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
-    }
-
-    /// Makes a job with a data key of its own; it is not recorded yet.
-    pub(crate) fn new_job(&self, tenant: &TenantId, held: bool) -> Result<NewJob, PipelineError> {
-        let id = JobId::generate();
-        let key = DataKey::generate()?;
-        let wrapped_key = self.parts.ring.wrap(&key, &key_context(tenant, id))?;
-        Ok(NewJob { id, wrapped_key, held })
     }
 
     /// Names the job's objects as the object store has them: to find and delete them needs no key.
@@ -183,8 +187,4 @@ impl Engine {
     pub(crate) async fn submitted(&self) {
         self.wake.notified().await;
     }
-}
-
-fn key_context(tenant: &TenantId, job: JobId) -> Context {
-    Context::new("antumbra/data-key").with(tenant.as_str()).with(job.to_string())
 }

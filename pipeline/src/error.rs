@@ -113,9 +113,9 @@ impl PipelineError {
     #[must_use]
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Store(StoreError::Database(_)) | Self::Write(_) | Self::Interrupted => {
-                Retry::Later
-            }
+            Self::Store(StoreError::Database(_) | StoreError::KeyRetired { .. })
+            | Self::Write(_)
+            | Self::Interrupted => Retry::Later,
             Self::Store(_)
             | Self::Encode { .. }
             | Self::TooManyIdentifiers { .. }

@@ -24,11 +24,13 @@ mod crash_point;
 pub mod runner;
 
 mod count;
+mod data_key;
 mod engine;
 mod sweeper;
 
 pub use count::FileRowCounter;
 pub use crash_point::crash_point;
+pub use data_key::data_key_context;
 pub use engine::{Engine, EngineParts};
 pub use error::{PipelineError, SiloError};
 pub use redact::RedactionKind;

@@ -51,7 +51,9 @@ impl JobObjects {
         stored::path(&self.job, object)
     }
 
-    pub(crate) fn context(&self, object: &str) -> Context {
+    /// Names the place that an object is sealed for: what Tink calls its associated data.
+    #[must_use]
+    pub fn context(&self, object: &str) -> Context {
         Context::new("antumbra/object").with(&*self.tenant).with(&*self.job).with(object)
     }
 }

@@ -28,6 +28,14 @@ pub struct StoredObject {
     pub bytes: u64,
 }
 
+impl StoredObject {
+    /// Returns where it stands in the store.
+    #[must_use]
+    pub fn path(&self) -> Path {
+        path(&self.job, &self.object)
+    }
+}
+
 impl StoredObjects {
     /// Binds a store to a job.
     #[must_use]
@@ -46,6 +54,23 @@ impl StoredObjects {
             .map_err(BundleError::Store)
             .try_filter_map(|meta| std::future::ready(Ok(named(&meta.location, meta.size))))
             .boxed()
+    }
+
+    /// Returns every object of the job, also those that no record names, in the order of their names.
+    ///
+    /// # Errors
+    /// [`BundleError::Store`].
+    pub async fn list(&self) -> Result<Vec<StoredObject>, BundleError> {
+        let prefix = Path::from(format!("{ROOT}/{}", self.job));
+        let mut found: Vec<StoredObject> = self
+            .store
+            .list(Some(&prefix))
+            .map_err(BundleError::Store)
+            .try_filter_map(|meta| std::future::ready(Ok(named(&meta.location, meta.size))))
+            .try_collect()
+            .await?;
+        found.sort_by(|one, other| one.object.cmp(&other.object));
+        Ok(found)
     }
 
     /// Says whether an object is there; its bytes are not looked at.
@@ -149,6 +174,10 @@ mod tests {
         let store = stored(&["jobs/a/1", "jobs/a/2", "jobs/ab/1"]).await;
         let objects = StoredObjects::new(Arc::clone(&store), "a");
         assert!(objects.has("1").await.unwrap() && !objects.has("3").await.unwrap());
+        let listed = objects.list().await.unwrap();
+        let listed: Vec<_> =
+            listed.iter().map(|found| (found.object.as_str(), found.bytes)).collect();
+        assert_eq!(listed, [("1", 6), ("2", 6)]);
         assert!(objects.delete("1").await.unwrap());
         assert_eq!(objects.delete_all().await.unwrap(), 1);
         assert_eq!(objects.delete_all().await.unwrap(), 0);

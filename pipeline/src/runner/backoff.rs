@@ -8,38 +8,56 @@ use tokio::time::sleep;
 use super::running::Halt;
 use crate::PipelineError;
 
+/// How long to wait before each next try: a random part of a bound that doubles each time, so that jobs that met the same fault do
+/// not return together.
+#[derive(Debug)]
+pub(super) struct Pauses {
+    bound: Duration,
+    longest: Duration,
+}
+
+impl Pauses {
+    /// `first` bounds the first pause, `longest` all of them.
+    pub(super) const fn new(first: Duration, longest: Duration) -> Self {
+        Self { bound: first, longest }
+    }
+
+    /// Returns the next pause.
+    pub(super) fn next(&mut self) -> Duration {
+        let pause = part_of(self.bound);
+        self.bound = self.bound.saturating_mul(2).min(self.longest);
+        pause
+    }
+}
+
 /// Counts the tries of something that fails in a way that may pass, and says how long to wait before the next one.
-///
-/// A pause is a random part of a bound that doubles each time, so that jobs that met the same fault do not return together.
 #[derive(Debug)]
 pub(super) struct Tries {
     limit: u32,
     first: Duration,
     /// Tries in a row that got nowhere.
     failed: u32,
-    bound: Duration,
+    pauses: Pauses,
     reached: u64,
 }
 
 impl Tries {
     /// Allows `limit` tries in a row that get no further, at least one; `first` bounds the first pause.
-    pub(super) const fn new(limit: u32, first: Duration) -> Self {
-        Self { limit, first, failed: 0, bound: first, reached: 0 }
+    pub(super) fn new(limit: u32, first: Duration) -> Self {
+        Self { limit, first, failed: 0, pauses: pauses(first), reached: 0 }
     }
 
     /// Counts a try that failed after it got as far as `reached`; answers the pause before the next, `None` if that was the last.
     pub(super) fn failed(&mut self, reached: u64) -> Option<Duration> {
         if reached > self.reached {
-            (self.reached, self.failed, self.bound) = (reached, 0, self.first);
+            (self.reached, self.failed, self.pauses) = (reached, 0, pauses(self.first));
         } else {
             self.failed += 1;
         }
         if self.failed >= self.limit {
             return None;
         }
-        let pause = part_of(self.bound);
-        self.bound = self.bound.saturating_mul(2).min(LONGEST.max(self.first));
-        Some(pause)
+        Some(self.pauses.next())
     }
 
     /// Says whether a failure that gets no further would be the last one.
@@ -55,6 +73,10 @@ pub(super) async fn wait(halt: &Halt, pause: Duration) -> Result<(), PipelineErr
         () = halt.stop().cancelled() => Err(PipelineError::Interrupted),
         () = sleep(pause) => Ok(()),
     }
+}
+
+fn pauses(first: Duration) -> Pauses {
+    Pauses::new(first, LONGEST.max(first))
 }
 
 /// Returns a random part of a duration.

@@ -46,9 +46,10 @@ pub(super) struct Collector {
     commits: u64,
 }
 
-/// A plan and the sessions it is read with.
+/// A plan, the sessions it is read with, and where what is read goes.
 pub(super) struct Prepared {
     pub(super) plan: Arc<Plan>,
+    pub(super) objects: JobObjects,
     pub(super) sessions: Sessions,
     /// This run made the plan.
     pub(super) fresh: bool,
@@ -65,10 +66,10 @@ impl Collector {
     ) -> Result<Self, PipelineError> {
         let settings = engine.settings();
         let level = u32::from(settings.export.deflate_level.get());
-        let tenant = job.tenant.as_str();
+        let (ring, tenant) = (engine.ring(), job.tenant.as_str());
         Ok(Self {
             store: Arc::clone(engine.store()),
-            objects: engine.objects_of(job)?,
+            objects: prepared.objects,
             sessions: prepared.sessions,
             fresh: prepared.fresh,
             reconnected: BTreeSet::new(),
@@ -86,8 +87,8 @@ impl Collector {
                 settings.export.silo_attempts.get(),
                 settings.export.silo_backoff.duration(),
             ),
-            slice_key: engine.ring().tenant_secret("slice", tenant)?,
-            redact_key: engine.ring().tenant_secret("redact", tenant)?,
+            slice_key: ring.tenant_secret("slice", tenant)?,
+            redact_key: ring.tenant_secret("redact", tenant)?,
             packs: 0,
             commits: 0,
             lease,
@@ -174,7 +175,7 @@ impl Collector {
     }
 
     /// Counts the tries of one section.
-    pub(super) const fn tries(&self) -> Tries {
+    pub(super) fn tries(&self) -> Tries {
         Tries::new(self.silo_tries.0, self.silo_tries.1)
     }
 

@@ -62,16 +62,21 @@ impl Engine {
         ) && !self.bundle_is_intact(&job).await?
         {
             let limit = self.store().request(tenant, request).await?.family == Family::Compliance;
-            let next = NextJob {
-                job: self.new_job(tenant, false)?,
-                active_limit: limit.then_some(self.settings().compliance.max_active.get()),
-                actor: actor.clone(),
-                worker,
-                ttl,
+            let record = |job| {
+                let next = NextJob {
+                    job,
+                    active_limit: limit.then_some(self.settings().compliance.max_active.get()),
+                    actor: actor.clone(),
+                    worker: worker.clone(),
+                    ttl,
+                };
+                self.store().create_job(tenant, request, next)
             };
-            return match self.store().create_job(tenant, request, next).await {
-                Err(StoreError::IllegalMove(_)) => self.not_startable(tenant, request).await,
-                Err(error) => Err(error.into()),
+            return match self.record_job(tenant, false, record).await {
+                Err(PipelineError::Store(StoreError::IllegalMove(_))) => {
+                    self.not_startable(tenant, request).await
+                }
+                Err(error) => Err(error),
                 Ok(lease) => {
                     tracing::warn!(job = %lease.job, "a bundle is lost and made again");
                     Ok(lease)

@@ -3,19 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use antumbra_bundle::JobObjects;
 use antumbra_config::Format;
 use antumbra_crypto::Retry;
 use antumbra_jobs::{FenceToken, JobState, Lease, NewSection, Progress, Request};
 
 use super::backoff::{Tries, wait};
+use super::chain::Chain;
 use super::collect::{Collector, Prepared};
 use super::package::{Packaging, package};
 use super::running::Halt;
 use super::sessions::Sessions;
+use super::unlock::unlock;
 use crate::plan::{self, Plan};
 use crate::{Engine, PipelineError, crash_point};
 
-/// Plans unless there is a plan, collects what is not collected, packages.
+/// Plans unless there is a plan, collects what is not collected, packages. Before all of it the job's key is unwrapped.
 ///
 /// Faults of store and objects that may pass are tried again here, from the last commit and in the same snapshots.
 pub(super) async fn run(
@@ -52,6 +55,8 @@ struct Run<'a> {
     engine: &'a Arc<Engine>,
     lease: Lease,
     halt: Halt,
+    /// The job's objects, once its key is unwrapped.
+    objects: Option<JobObjects>,
     sessions: Option<Sessions>,
     /// The plan, and whether this run made it.
     plan: Option<(Arc<Plan>, bool)>,
@@ -62,18 +67,29 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(engine: &'a Arc<Engine>, lease: Lease, halt: Halt) -> Self {
         let sessions = Some(Sessions::new(&engine.parts().silos));
-        Self { engine, lease, halt, sessions, plan: None, collector: None, packagings: 0 }
+        Self {
+            engine,
+            lease,
+            halt,
+            objects: None,
+            sessions,
+            plan: None,
+            collector: None,
+            packagings: 0,
+        }
     }
 
     /// Goes on from what is committed.
     async fn attempt(&mut self) -> Result<(), PipelineError> {
+        let objects = self.objects().await?;
         let store = self.engine.store();
         let job = store.job(self.lease.job).await?;
         let request = store.request_of(self.lease.job).await?;
         let (plan, fresh) = self.plan(&request).await?;
         if job.state != JobState::Packaging {
             if let Some(sessions) = self.sessions.take() {
-                let prepared = Prepared { plan: Arc::clone(&plan), sessions, fresh };
+                let (plan, objects) = (Arc::clone(&plan), objects.clone());
+                let prepared = Prepared { plan, objects, sessions, fresh };
                 let formats = formats(&request)?;
                 let (lease, halt) = (self.lease.clone(), self.halt.clone());
                 self.collector =
@@ -91,11 +107,22 @@ impl<'a> Run<'a> {
             request: &request,
             job: &job,
             plan: &plan,
+            objects: &objects,
             stop: self.halt.stop(),
             reconnected: self.collector.as_ref().is_some_and(Collector::has_reconnected),
             attempt: self.packagings,
         })
         .await
+    }
+
+    /// Returns the job's objects; the first time after its key was unwrapped. No session is open while the root is waited for.
+    async fn objects(&mut self) -> Result<JobObjects, PipelineError> {
+        if let Some(objects) = &self.objects {
+            return Ok(objects.clone());
+        }
+        let objects = unlock(self.engine, self.lease.job, &self.halt).await?;
+        self.objects = Some(objects.clone());
+        Ok(objects)
     }
 
     /// Returns the stored plan, or makes one.
@@ -196,21 +223,6 @@ pub(super) fn may_lease(error: &PipelineError, leases: FenceToken) -> bool {
 /// Says whether a fault of store or objects may pass; those of silos were tried again where they were met.
 fn is_passing(error: &PipelineError) -> bool {
     error.retry() == Retry::Later && !matches!(error, PipelineError::Section { .. })
-}
-
-/// Writes an error with its causes. Those of store and objects hold no data.
-struct Chain<'a>(&'a PipelineError);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = std::error::Error::source(self.0);
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
 }
 
 /// Tries in a row, without a commit, of a job whose store or objects fail: the first and three more.

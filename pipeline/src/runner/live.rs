@@ -1,4 +1,4 @@
-//! How far is a job that runs here, between two commits? For whoever watches; nothing is decided by it.
+//! How far is a job that runs here, between two commits, and what does it wait for? For whoever watches; nothing is decided by it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use antumbra_jobs::{JobId, Progress};
 
 use crate::Engine;
 
-/// What a job that is collected in this process has read, committed or not.
+/// What a job that is collected in this process has read, committed or not; or that it cannot be opened to begin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LiveProgress {
@@ -19,6 +19,8 @@ pub struct LiveProgress {
     pub rows: u64,
     /// Sealed bytes of complete slices so far.
     pub bytes: u64,
+    /// The root of the keys does not answer: the job stands still until it does, and was not given back.
+    pub waits_for_root: bool,
 }
 
 /// The jobs that are collected in this process.
@@ -35,7 +37,7 @@ pub(super) struct Teller {
 }
 
 impl Engine {
-    /// Returns how far a job is that is collected in this process; `None` for any other.
+    /// Returns how far a job is that is collected in this process, or waits here for the root of the keys; `None` for any other.
     #[must_use]
     pub fn live_progress(&self, job: JobId) -> Option<LiveProgress> {
         self.live().jobs().get(&job).cloned()
@@ -50,6 +52,11 @@ impl Teller {
     /// Names the section that is read from now on.
     pub(super) fn section(&self, name: String) {
         self.live.jobs().entry(self.job).or_default().section = name;
+    }
+
+    /// Tells that nothing goes on until the root of the keys answers.
+    pub(super) fn waits_for_root(&self) {
+        self.live.jobs().entry(self.job).or_default().waits_for_root = true;
     }
 
     /// Tells of rows: those that are counted, and those of the slice that is not complete.
@@ -94,7 +101,14 @@ mod tests {
         teller.rows(&progress, 2);
         let told = live.jobs().get(&job).cloned();
         let section = "shop/orders".to_owned();
-        assert_eq!(told, Some(LiveProgress { section, sections_done: 2, rows: 42, bytes: 7 }));
+        let expected = LiveProgress {
+            section,
+            sections_done: 2,
+            rows: 42,
+            bytes: 7,
+            ..LiveProgress::default()
+        };
+        assert_eq!(told, Some(expected));
         drop(teller);
         assert!(live.jobs().is_empty());
     }

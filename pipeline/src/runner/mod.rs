@@ -16,12 +16,14 @@ mod records;
 mod report;
 
 mod backoff;
+mod chain;
 mod control;
 mod job;
 mod live;
 mod open;
 mod reading;
 mod running;
+mod unlock;
 mod worker;
 
 pub(crate) use live::Live;

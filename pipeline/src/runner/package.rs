@@ -26,6 +26,7 @@ pub(super) struct Packaging<'a> {
     pub(super) request: &'a Request,
     pub(super) job: &'a Job,
     pub(super) plan: &'a Plan,
+    pub(super) objects: &'a JobObjects,
     pub(super) stop: &'a CancellationToken,
     /// A silo was connected to again while this run collected: sections come from several of its snapshots.
     pub(super) reconnected: bool,
@@ -35,11 +36,10 @@ pub(super) struct Packaging<'a> {
 
 /// Packages a job whose sections all ended, and publishes it.
 pub(super) async fn package(packaging: &Packaging<'_>) -> Result<(), PipelineError> {
-    let Packaging { engine, lease, request, job, plan, stop, .. } = *packaging;
+    let Packaging { engine, lease, request, job, plan, objects, stop, .. } = *packaging;
     let store = engine.store();
     store.start_packaging(lease).await?;
     crash_point("package.started");
-    let objects = engine.objects_of(job)?;
     let sections = sections(engine, lease).await?;
     refuse_partial(engine, &sections)?;
     let (files, mut entries) = data_files(engine, lease, &sections, request).await?;
@@ -47,8 +47,7 @@ pub(super) async fn package(packaging: &Packaging<'_>) -> Result<(), PipelineErr
     let expires_at = after(now, engine.settings().export.bundle_ttl.duration());
     let content = content(engine, request, plan, sections, &files);
     let facts = report::Facts { request, job, content: &content, made_at: now, expires_at };
-    let (report_file, report_entry) =
-        report_file(packaging, &objects, &report::html(&facts)).await?;
+    let (report_file, report_entry) = report_file(packaging, &report::html(&facts)).await?;
     crash_point("package.report");
 
     let run = Run {
@@ -80,7 +79,7 @@ pub(super) async fn package(packaging: &Packaging<'_>) -> Result<(), PipelineErr
     entries.push(Entry::inline(MANIFEST_NAME, manifest.clone()));
     entries.push(Entry::inline(SIGNATURE_NAME, signature.clone()));
     let layout = ZipLayout::new(&entries, request.created_at)?;
-    let bundle_sha256 = read_all(&layout, &objects, stop).await?;
+    let bundle_sha256 = read_all(&layout, objects, stop).await?;
     crash_point("package.verified");
     let published = Published {
         manifest,
@@ -221,11 +220,10 @@ pub(super) const fn scope_word(scope: ScopeKind) -> &'static str {
 /// Seals the report into a pack of its own.
 async fn report_file(
     packaging: &Packaging<'_>,
-    objects: &JobObjects,
     html: &str,
 ) -> Result<(FileRecord, Entry), PipelineError> {
     let name = format!("{:04}-{:05}-report", packaging.lease.fence.0, packaging.attempt);
-    let segment = sealed(objects, name, html).await.map_err(PipelineError::writing)?;
+    let segment = sealed(packaging.objects, name, html).await.map_err(PipelineError::writing)?;
     let entry =
         Entry::of_segments(report::NAME, Method::Deflated, segment.into_iter().collect::<Vec<_>>());
     let file = FileRecord {

@@ -23,7 +23,8 @@ pub struct BundleReader {
 
 impl Engine {
     /// Notes that the bundle of a job is being read. While somebody does, a sweep leaves its objects alone for an hour past its
-    /// end, so that a download which began in time comes to its end.
+    /// end, so that a download which began in time comes to its end. Not so when the job's key was destroyed: its objects go
+    /// with the next sweep, and what is being read ends with an error.
     pub fn reading(&self, job: JobId) -> BundleReader {
         let readers = Arc::clone(self.readers());
         *readers.jobs().entry(job).or_default() += 1;

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::time::{Duration, Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::chain::Chain;
 use super::job;
 use super::running::Halt;
 use crate::{Engine, PipelineError, SiloError};
@@ -96,7 +97,10 @@ pub(super) async fn work_on(
     };
     match result {
         Ok(Ok(())) => tracing::info!(job = %lease.job, "job ready"),
-        Ok(Err(PipelineError::Store(StoreError::LeaseLost { .. }))) => lost(engine, &lease).await,
+        // A job whose key is destroyed ended in the same moment.
+        Ok(Err(
+            PipelineError::Store(StoreError::LeaseLost { .. }) | PipelineError::Gone { .. },
+        )) => lost(engine, &lease).await,
         Ok(Err(_)) if halt.is_abandoned() => lost(engine, &lease).await,
         Ok(Err(error)) => ended(engine, &lease, error, after_fault).await,
         Err(_panic) => {
@@ -169,6 +173,10 @@ async fn ended(engine: &Engine, lease: &Lease, error: PipelineError, after_fault
             tracing::warn!(job = %lease.job, code = other.code(), "job interrupted by a fault");
         }
         other => {
+            if let PipelineError::Crypto(_) = other {
+                // Which root, and what it says: the operator has to act, and a code does not tell how.
+                tracing::error!(job = %lease.job, code = other.code(), error = %Chain(other), "no key for the job");
+            }
             let message = message(other);
             give_up(engine, lease, other.code(), &message).await;
         }
@@ -201,6 +209,7 @@ fn message(error: &PipelineError) -> String {
             };
             format!("section {silo}/{datapoint}: {source}")
         }
+        PipelineError::Crypto(_) => Chain(error).to_string(),
         other => other.to_string(),
     }
 }

@@ -135,8 +135,12 @@ impl Sweeper {
         }
     }
 
-    /// Says whether a download that began in time may still come to its end.
+    /// Says whether a download that began in time may still come to its end. One of a job whose key somebody destroyed may
+    /// not: it breaks off at the next object that it needs.
     fn is_read(&self, job: &Job) -> bool {
+        if job.wrapped_key.is_none() {
+            return false;
+        }
         let since = self.engine.clock().now().duration_since(job.updated_at);
         self.engine.readers().has(job.id) && since < LAST_READ
     }

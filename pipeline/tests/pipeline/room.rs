@@ -8,7 +8,7 @@ use std::time::Duration;
 use antumbra_bundle::verify::{EntryBytes, RowCounter as _};
 use antumbra_bundle::{Content, MANIFEST_NAME, Manifest, SectionContent};
 use antumbra_config::{Format, Settings, Sources};
-use antumbra_crypto::{Context, Error, KeyRing, Root, SecretBytes};
+use antumbra_crypto::{KeyRing, LiveRing, Roots};
 use antumbra_jobs::{
     Actor, Clock, Family, Identifier, Job, JobId, JobState, NewRequest, RequestDetails, RequestId,
     ScopeKind, Sealing, SqliteStore, TenantId, TestClock,
@@ -16,7 +16,6 @@ use antumbra_jobs::{
 use antumbra_pipeline::silo::Silos;
 use antumbra_pipeline::{ContentEncoding, Engine, EngineParts, FileRowCounter, OpenBundle, Worker};
 use arrow_array::RecordBatch;
-use async_trait::async_trait;
 use bytes::Bytes;
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
@@ -28,20 +27,29 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::keys::{PlainRoot, RingFile};
+
 /// A directory with a silo, a job store and keys; objects are kept in memory.
 pub(crate) struct Room {
     pub(crate) dir: TempDir,
     pub(crate) clock: Arc<TestClock>,
-    ring: Arc<KeyRing>,
+    /// What wraps the keys.
+    pub(crate) root: Arc<PlainRoot>,
+    /// What the key ring is read again from.
+    pub(crate) ring_file: Arc<RingFile>,
+    pub(crate) ring: Arc<LiveRing>,
 }
 
 impl Room {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let start: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-        let made = block_on(KeyRing::create(&PlainRoot, "2026-03-01T12:00:00Z"));
-        let ring = Arc::new(made.unwrap().0);
-        Self { dir, clock: Arc::new(TestClock::new(start)), ring }
+        let root = Arc::new(PlainRoot::default());
+        let roots = Roots::new(Arc::<PlainRoot>::clone(&root));
+        let (ring, file) = block_on(KeyRing::create(&roots, "2026-03-01T12:00:00Z")).unwrap();
+        let ring_file = RingFile::of(file);
+        let ring = Arc::new(LiveRing::new(ring, roots, Arc::<RingFile>::clone(&ring_file)));
+        Self { dir, clock: Arc::new(TestClock::new(start)), root, ring_file, ring }
     }
 
     /// A room whose silo `shop` holds what `sql` makes.
@@ -88,11 +96,9 @@ impl Room {
         objects_dir: Option<PathBuf>,
         silos: Silos,
     ) -> Arc<Engine> {
-        let sealing = Sealing {
-            fields: self.ring.fields(),
-            index: self.ring.index(),
-            pseudonyms: self.ring.pseudonyms(),
-        };
+        let ring = self.ring.current();
+        let sealing =
+            Sealing { fields: ring.fields(), index: ring.index(), pseudonyms: ring.pseudonyms() };
         let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as _;
         let path = self.dir.path().join("jobs.db");
         let store = SqliteStore::open(&path, sealing, Arc::clone(&clock)).unwrap();
@@ -291,23 +297,4 @@ pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(work)
-}
-
-/// A root that wraps nothing: the ring lives as long as the test.
-#[derive(Debug)]
-struct PlainRoot;
-
-#[async_trait]
-impl Root for PlainRoot {
-    fn id(&self) -> &str {
-        "plain"
-    }
-
-    async fn wrap(&self, secret: &SecretBytes, _: &Context) -> Result<Vec<u8>, Error> {
-        Ok(secret.expose().to_vec())
-    }
-
-    async fn unwrap(&self, wrapped: &[u8], _: &Context) -> Result<SecretBytes, Error> {
-        Ok(SecretBytes::from_slice(wrapped))
-    }
 }

@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use antumbra_bundle::BundleError;
 use antumbra_jobs::{Actor, Job, JobId, JobState, RequestStatus, TenantId};
 use antumbra_pipeline::silo::Silos;
-use antumbra_pipeline::{Engine, PipelineError, Sweeper, Swept};
+use antumbra_pipeline::{Engine, OpenBundle, PipelineError, Sweeper, Swept};
+use bytes::Bytes;
+use futures::TryStreamExt as _;
 use jiff::SignedDuration;
 use object_store::ObjectStoreExt;
 use object_store::local::LocalFileSystem;
@@ -122,6 +125,30 @@ fn a_download_that_began_in_time_is_given_an_hour_to_end() {
         assert!(house.files(endless).is_empty() && house.job(endless).await.wrapped_key.is_none());
         drop(second);
     });
+}
+
+#[test]
+fn a_destroyed_key_leaves_no_hour_to_whoever_reads() {
+    let house = House::new();
+    block_on(async {
+        let (destroyed, other) = (house.ready().await, house.ready().await);
+        let readers = [destroyed, other].map(|job| house.engine.reading(job));
+        let bundle = house.engine.open_bundle(&house.job(destroyed).await).await.unwrap();
+        assert!(read(&bundle).await.is_ok());
+        house.room.clock.advance(SignedDuration::from_hours(24 * 7));
+        house.engine.store().destroy_key(destroyed, &Actor::Operator).await.unwrap();
+        let swept = house.sweep().await;
+        assert_eq!((swept.expired, swept.jobs, swept.failed), (1, 1, 0), "the other may end");
+        assert!(house.files(destroyed).is_empty() && !house.files(other).is_empty());
+        assert!(house.engine.store().forgettable(9).await.unwrap().iter().all(|j| j.id == other));
+        // Who had opened it before cannot take the end for the end of the file.
+        assert_eq!(read(&bundle).await.unwrap_err().code(), "object_lost");
+        drop(readers);
+    });
+}
+
+async fn read(bundle: &OpenBundle) -> Result<Vec<Bytes>, BundleError> {
+    bundle.read_bundle(0..bundle.bundle_len()).try_collect().await
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod entries;
 mod manifest;
+mod ranges;
 mod room;
 mod segments;
 mod tampering;
