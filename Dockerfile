@@ -10,6 +10,9 @@
 # A container's own loopback cannot be published, so its settings need `listen.address = "0.0.0.0:5039"` and a certificate
 # (`listen.tls_certificate`, `listen.tls_key`; mount both, the key for uid 65532 alone). With `listen.insecure_http = true` instead,
 # publish the port on a loopback or private address only.
+#
+# The settings also say where the root key is: `keys.root = { file = "/var/lib/antumbra/keys/root.key" }` keeps it in the volume beside what
+# it protects; a KMS, a vault or a mounted secret keeps it elsewhere. `docker run … antumbra keys generate` makes the rest once.
 
 FROM rust:1.95-slim-bookworm AS build
 # ring, SQLite and zstd are compiled from C.
@@ -34,9 +37,9 @@ RUN groupadd --gid 65532 antumbra \
  && install -d -o 65532 -g 65532 -m 0700 /var/lib/antumbra
 COPY --from=build /antumbra /usr/local/bin/antumbra
 # Relative paths are relative to the settings file, which is mounted read-only: state has a place of its own.
+# keys.root is not set here: a variable would win over the KMS or vault that the settings name.
 ENV ANTUMBRA_DATA__DIRECTORY=/var/lib/antumbra/data \
-    ANTUMBRA_KEYS__RING=/var/lib/antumbra/keys/ring.json \
-    ANTUMBRA_KEYS__ROOT__FILE=/var/lib/antumbra/keys/root.key
+    ANTUMBRA_KEYS__RING=/var/lib/antumbra/keys/ring.json
 WORKDIR /var/lib/antumbra
 VOLUME /var/lib/antumbra
 USER 65532:65532

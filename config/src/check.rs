@@ -3,10 +3,11 @@
 use std::{collections::BTreeSet, path::Path};
 
 use crate::{
-    Origin, SecretRef,
+    Keys, Origin, RootKey, SecretRef,
     path::{child, split},
     report::Report,
     settings::Tables,
+    silo::SiloTable,
     value::clip,
 };
 
@@ -32,9 +33,12 @@ pub(crate) fn check_tables(tables: &Tables, report: &mut Report) {
 }
 
 /// Lists the variables that hold a secret.
-pub(crate) fn secret_variables(tables: &Tables) -> impl Iterator<Item = &str> {
-    let urls = tables.silo.iter().filter_map(|silo| silo.url.as_ref());
-    std::iter::once(&tables.keys.root).chain(urls).filter_map(SecretRef::variable)
+pub(crate) fn secret_variables<'a>(
+    keys: &'a Keys,
+    silos: &'a [SiloTable],
+) -> impl Iterator<Item = &'a str> {
+    let urls = silos.iter().filter_map(|silo| silo.url.as_ref());
+    keys.roots().flat_map(RootKey::secrets).chain(urls).filter_map(SecretRef::variable)
 }
 
 fn check_listen(tables: &Tables, report: &mut Report) {

@@ -1,13 +1,10 @@
-//! Sections about the engine: where data and keys are, what an export is, how the worker works.
+//! Sections about the engine: where data is, what an export is, how the worker works.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{
-    SecretRef,
-    value::{Count, CsvFormulas, DeflateLevel, Format, OnSiloError, Period},
-};
+use crate::value::{Count, CsvFormulas, DeflateLevel, Format, OnSiloError, Period};
 
 /// `[data]`: where the daemon keeps what is its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,28 +23,6 @@ pub struct Data {
 impl Default for Data {
     fn default() -> Self {
         Self { directory: PathBuf::from("data"), sweep_interval: Period::seconds(5 * MINUTE) }
-    }
-}
-
-/// `[keys]`: where the keys are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a table")]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Keys {
-    /// The key ring: wrapped keys, useless without the root key.
-    #[serde(serialize_with = "serialize_path")]
-    #[cfg_attr(test, schemars(extend("x-type" = "path")))]
-    pub ring: PathBuf,
-    /// The root key, which unwraps the ring. As variable or flag: `keys.root.file`, `keys.root.env`, `keys.root.credential`.
-    pub root: SecretRef,
-}
-
-impl Default for Keys {
-    fn default() -> Self {
-        Self {
-            ring: PathBuf::from("keys/ring.json"),
-            root: SecretRef::File(PathBuf::from("keys/root.key")),
-        }
     }
 }
 

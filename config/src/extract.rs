@@ -9,7 +9,9 @@ use figment::{
 };
 
 use crate::{
-    path::{Names, is_secret, reference},
+    SecretRef,
+    keys::{RootTable, root_paths},
+    path::{Names, is_secret, names_a_key, reference},
     report::{Removed, Report},
     secret,
     settings::Tables,
@@ -20,6 +22,7 @@ use crate::{
 /// Types everything in `tree`. `None` if there is too much to report.
 pub(crate) fn extract(mut tree: Value, report: &mut Report) -> Option<Tables> {
     report.names = names(&tree);
+    check_references(&mut tree, report);
     for _ in 0..MOST {
         match tree.deserialize::<Tables>() {
             Ok(tables) => return Some(tables),
@@ -34,6 +37,32 @@ pub(crate) fn extract(mut tree: Value, report: &mut Report) -> Option<Tables> {
     }
     report.fault(&[], format!("more than {MOST} faults; further ones are not listed"));
     None
+}
+
+/// Reports each root key that has no `type` and is no reference to a secret, and takes it out: whatever else it holds may be the
+/// secret itself.
+fn check_references(tree: &mut Value, report: &mut Report) {
+    let older = match tree.find_ref("keys.older_roots") {
+        Some(Value::Array(_, list)) => list.len(),
+        _ => 0,
+    };
+    for path in root_paths(older) {
+        let Some(value) = find(tree, &path) else { continue };
+        if report.is_faulted(&path) || has_type(value) {
+            continue;
+        }
+        if let Err(error) = value.deserialize::<SecretRef>() {
+            report.fault(&path, describe(&error, &path, tree));
+            // The path was found, so there is something to take.
+            let _taken = take_out(tree, &path, &mut report.removed);
+        }
+    }
+}
+
+/// Says whether a root key is meant to be one of a table's types; one that only lacks its `type` is told so later.
+fn has_type(root: &Value) -> bool {
+    root.as_dict()
+        .is_some_and(|table| table.keys().any(|key| key == "type" || RootTable::needs_type(key)))
 }
 
 /// Takes the value at `path` out, or what holds it if it is not there. `None` if that is everything.
@@ -55,8 +84,8 @@ fn take_out(tree: &mut Value, path: &[String], removed: &mut Removed) -> Option<
 
 fn take_element(list: &mut Vec<Value>, index: usize, path: &[String], removed: &mut Removed) {
     let above = path.len().checked_sub(2).and_then(|above| path.get(above));
-    if matches!(above.map(String::as_str), Some("silo" | "datapoint")) {
-        // Paths of the other silos must not change: an empty one takes its place.
+    if matches!(above.map(String::as_str), Some("silo" | "datapoint" | "older_roots")) {
+        // Paths of the others must not change: an empty one takes its place.
         if let Some(element) = list.get_mut(index) {
             *element = Value::from(Dict::new());
         }
@@ -86,7 +115,8 @@ fn describe(error: &Error, path: &[String], tree: &Value) -> String {
                 "path string" => "a path",
                 other => other,
             };
-            let expected = if reference(path) == Some(path) { secret::EXPECTED } else { expected };
+            let whole = reference(path) == Some(path) && !names_a_key(path);
+            let expected = if whole { secret::EXPECTED } else { expected };
             let found = match &error.kind {
                 // A text may be the key of the table rather than the value that stands there.
                 Kind::InvalidValue(Actual::Str(text), _) if !is_secret(path) => quote(text),

@@ -17,6 +17,7 @@
 //! Architecture invariant: `load.rs` is the only file of the project that reads the process environment.
 
 mod engine;
+mod keys;
 mod listen;
 mod secret;
 mod service;
@@ -38,8 +39,9 @@ mod report;
 mod show;
 mod suggest;
 
-pub use engine::{Data, Export, Keys, Worker};
+pub use engine::{Data, Export, Worker};
 pub use fault::{Fault, Faults, Retry, Warning};
+pub use keys::{AwsKeys, Keys, RootKey, VaultLogin};
 pub use listen::Listen;
 pub use load::{Loaded, Sources, load};
 pub use origin::Origin;
@@ -50,6 +52,6 @@ pub use settings::Settings;
 pub use silo::{Datapoint, Silo, SiloKind, Source};
 pub use value::{
     BaseUrl, ByteSize, Count, CsvFormulas, DatapointKind, DatapointName, DeflateLevel, Format,
-    IdentifierName, KeyHash, LogFormat, LogLevel, OnSiloError, Period, Redaction, ScopeField,
-    SiloName, SiloType, SizeType, TenantName, ValueError,
+    IdentifierName, KeyHash, LogFormat, LogLevel, OnSiloError, Period, Redaction, RootType,
+    ScopeField, SiloName, SiloType, SizeType, TenantName, ValueError,
 };

@@ -17,6 +17,7 @@ use crate::{
     check::{check_tables, secret_variables},
     extract::extract,
     file::{self, File},
+    keys::check_keys,
     origin::Places,
     overrides::{self, Override, Overrides, stray_warning},
     path::split,
@@ -114,7 +115,8 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
         return Err(Faults::new(report.faults));
     };
     check_tables(&tables, &mut report);
-    let secrets: Vec<&str> = secret_variables(&tables).collect();
+    let keys = check_keys(std::mem::take(&mut tables.keys), &mut report);
+    let secrets: Vec<&str> = secret_variables(&keys, &tables.silo).collect();
     let strays = overrides.strays.iter().filter(|name| !secrets.contains(&name.as_str()));
     report.warnings.extend(strays.filter_map(|name| stray_warning(name)));
     let silo_tables = std::mem::take(&mut tables.silo);
@@ -122,7 +124,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Faults> {
     if !report.faults.is_empty() {
         return Err(Faults::new(report.faults));
     }
-    let mut settings = tables.with_silos(silos);
+    let mut settings = tables.with(keys, silos);
     settings.resolve_paths(&sources.root());
     let origins = show::origins(&settings, &report);
     Ok(Loaded { settings, origins, warnings: report.warnings })

@@ -21,17 +21,39 @@ pub(crate) fn split(dotted: &str) -> Vec<String> {
 
 /// Says whether what stands at a path may be a secret and must not be quoted.
 pub(crate) fn is_secret(path: &[String]) -> bool {
-    reference(path).is_some() || path.starts_with(&split(HASHES))
+    reference(path).is_some() || path.starts_with(&split(HASHES)) || path == split(OLDER_ROOTS)
 }
 
 /// Finds the reference to a secret that stands at a path or above it.
 pub(crate) fn reference(path: &[String]) -> Option<&[String]> {
-    let pattern = REFERENCES.iter().find(|pattern| {
-        path.get(..pattern.len()).is_some_and(|parts| {
-            parts.iter().zip(pattern.iter()).all(|(part, wanted)| *wanted == ANY || part == wanted)
-        })
-    })?;
-    path.get(..pattern.len())
+    let inside = REFERENCES.iter().find_map(|pattern| beginning(path, pattern));
+    inside.or_else(|| {
+        let whole = ROOTS.iter().find_map(|pattern| beginning(path, pattern))?;
+        // What else is in the table of a root key is no part of a reference.
+        let part = path.get(whole.len());
+        part.is_none_or(|part| matches!(part.as_str(), "file" | "env" | "credential"))
+            .then_some(whole)
+    })
+}
+
+/// Says whether a name may stand at a path as well as a reference to a secret.
+pub(crate) fn names_a_key(path: &[String]) -> bool {
+    path.split_last().is_some_and(|(last, above)| last == "key" && is_root(above))
+}
+
+fn is_root(path: &[String]) -> bool {
+    ROOTS.iter().any(|pattern| beginning(path, pattern) == Some(path))
+}
+
+/// Cuts a path off where it fits the whole of a pattern.
+fn beginning<'p>(path: &'p [String], pattern: &[&str]) -> Option<&'p [String]> {
+    let start = path.get(..pattern.len())?;
+    let fits = |(part, wanted): (&String, &&str)| match *wanted {
+        ANY => true,
+        SECRETS => ROOT_SECRETS.contains(&part.as_str()),
+        wanted => part == wanted,
+    };
+    start.iter().zip(pattern).all(fits).then_some(start)
 }
 
 /// Writes a path with dots, silos and datapoints by name where they have one.
@@ -63,7 +85,7 @@ fn element<'a>(path: &[String], depth: usize, names: &'a Names) -> Option<Elemen
             let silo: usize = path.get(1)?.parse().ok()?;
             names.get(silo).and_then(|(_, names)| Some(names.get(index)?.as_ref()?.as_str()))
         }
-        (2, "formats" | "internal_key_hashes") | (5, "key") => None,
+        (2, "formats" | "internal_key_hashes" | "older_roots") | (5, "key") => None,
         _ => return None,
     };
     Some(name.map_or(Element::Nameless, Element::Named))
@@ -80,9 +102,19 @@ fn written(part: &str) -> String {
 }
 
 /// References to secrets.
-const REFERENCES: &[&[&str]] = &[&["keys", "root"], &["silo", ANY, "url"]];
+const REFERENCES: &[&[&str]] =
+    &[&["silo", ANY, "url"], &["keys", "root", SECRETS], &["keys", "older_roots", ANY, SECRETS]];
+/// Root keys: references to secrets, or tables that may hold such.
+const ROOTS: &[&[&str]] = &[&["keys", "root"], &["keys", "older_roots", ANY]];
+/// What the table of a root key refers to; its `key` may be a name instead.
+const ROOT_SECRETS: [&str; 7] =
+    ["key", "access_key_id", "secret_access_key", "session_token", "token", "role_id", "secret_id"];
 /// An element of a list, whichever.
 const ANY: &str = "*";
+/// Any of [`ROOT_SECRETS`].
+const SECRETS: &str = "<secret>";
+/// Somebody may have put a root key in the place of the list.
+const OLDER_ROOTS: &str = "keys.older_roots";
 /// Somebody may have put the key in the place of its hash.
 const HASHES: &str = "gateway.internal_key_hashes";
 
@@ -95,6 +127,13 @@ mod tests {
         for (path, found) in [
             ("keys.root", Some("keys.root")),
             ("keys.root.file", Some("keys.root")),
+            ("keys.root.token", Some("keys.root.token")),
+            ("keys.root.key.env", Some("keys.root.key")),
+            ("keys.root.region", None),
+            ("keys.older_roots.7", Some("keys.older_roots.7")),
+            ("keys.older_roots.7.env", Some("keys.older_roots.7")),
+            ("keys.older_roots.7.secret_id.file", Some("keys.older_roots.7.secret_id")),
+            ("keys.older_roots.7.address", None),
             ("silo.3.url.env", Some("silo.3.url")),
             ("silo.3", None),
             ("silo.3.path", None),
@@ -103,6 +142,7 @@ mod tests {
             assert_eq!(reference(&split(path)), found.map(split).as_deref(), "{path}");
         }
         assert!(is_secret(&split("gateway.internal_key_hashes.0")));
+        assert!(is_secret(&split("keys.older_roots")));
         assert!(!is_secret(&split("gateway")));
     }
 
@@ -119,6 +159,7 @@ mod tests {
             ("silo.1", "silo[1]"),
             ("silo.9.datapoint.9", "silo[9].datapoint[9]"),
             ("export.formats.1", "export.formats[1]"),
+            ("keys.older_roots.0.region", "keys.older_roots[0].region"),
         ] {
             assert_eq!(dotted(&split(path), &names), text);
         }

@@ -49,6 +49,18 @@ impl SecretRef {
         }
     }
 
+    /// Says whether it can name anything: no empty path, no name that the system would refuse or that leaves its folder.
+    pub(crate) fn is_usable(&self) -> bool {
+        match self {
+            Self::File(path) => !path.as_os_str().is_empty(),
+            Self::Env(name) => !name.is_empty() && !name.contains(['=', '\0']),
+            Self::Credential(name) => {
+                let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+                name.bytes().all(plain) && !matches!(name.as_str(), "" | "." | "..")
+            }
+        }
+    }
+
     /// Makes a relative path relative to `root`.
     pub(crate) fn resolve_path(&mut self, root: &Path) {
         if let Self::File(path) = self {
@@ -222,23 +234,12 @@ impl<'de> Visitor<'de> for RefVisitor {
                     None
                 }
             };
-            match known.filter(is_usable) {
+            match known.filter(SecretRef::is_usable) {
                 Some(known) if reference.is_none() => reference = Some(known),
                 _ => return Err(A::Error::invalid_value(Unexpected::Map, &self)),
             }
         }
         reference.ok_or_else(|| A::Error::invalid_value(Unexpected::Map, &self))
-    }
-}
-
-fn is_usable(reference: &SecretRef) -> bool {
-    match reference {
-        SecretRef::File(path) => !path.as_os_str().is_empty(),
-        SecretRef::Env(name) => !name.is_empty() && !name.contains(['=', '\0']),
-        SecretRef::Credential(name) => {
-            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-            name.bytes().all(plain) && !matches!(name.as_str(), "" | "." | "..")
-        }
     }
 }
 
@@ -299,7 +300,7 @@ mod tests {
     #[test]
     fn credential_names_cannot_leave_their_folder() {
         for name in ["", ".", "..", "a/b", "../x", "a\\b"] {
-            assert!(!is_usable(&SecretRef::Credential(name.to_owned())), "{name:?}");
+            assert!(!SecretRef::Credential(name.to_owned()).is_usable(), "{name:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Compliance, Data, Export, Gateway, Keys, Listen, Log, Organization, Silo, Sombra, Worker,
-    silo::SiloTable,
+    keys::KeysTable, silo::SiloTable,
 };
 
 /// Holds every setting, checked. Fields are named and nested as in `antumbra.toml`; `REFERENCE.md` lists them.
@@ -44,8 +44,7 @@ impl Settings {
     pub(crate) fn resolve_paths(&mut self, root: &Path) {
         self.listen.resolve_paths(root);
         self.data.directory = root.join(&self.data.directory);
-        self.keys.ring = root.join(&self.keys.ring);
-        self.keys.root.resolve_path(root);
+        self.keys.resolve_paths(root);
         for silo in &mut self.silos {
             silo.resolve_paths(root);
         }
@@ -59,7 +58,7 @@ pub(crate) struct Tables {
     pub(crate) listen: Listen,
     pub(crate) data: Data,
     pub(crate) organization: Organization,
-    pub(crate) keys: Keys,
+    pub(crate) keys: KeysTable,
     pub(crate) gateway: Gateway,
     pub(crate) sombra: Sombra,
     pub(crate) compliance: Compliance,
@@ -70,13 +69,13 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// Puts the sections and the checked silos together.
-    pub(crate) fn with_silos(self, silos: Vec<Silo>) -> Settings {
+    /// Puts the sections and what was checked of the others together.
+    pub(crate) fn with(self, keys: Keys, silos: Vec<Silo>) -> Settings {
         Settings {
             listen: self.listen,
             data: self.data,
             organization: self.organization,
-            keys: self.keys,
+            keys,
             gateway: self.gateway,
             sombra: self.sombra,
             compliance: self.compliance,

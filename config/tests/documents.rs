@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use antumbra_config::{Redaction, SecretRef, SiloKind, Source, Sources, load};
+use antumbra_config::{Redaction, RootKey, SecretRef, SiloKind, Source, Sources, load};
 
 #[test]
 fn the_reference_names_every_setting_with_its_default() {
@@ -54,6 +54,42 @@ fn the_reference_names_every_key_of_silos_and_datapoints() {
 }
 
 #[test]
+fn the_reference_names_every_key_of_a_root_key() {
+    let reference = std::fs::read_to_string("REFERENCE.md").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.toml");
+    std::fs::write(&file, "[keys]\nroot = { type = 'vault', zzzzzzzzz = 1 }\n").unwrap();
+    let faults = load(&Sources { file: Some(file), ..Sources::default() }).unwrap_err();
+    let fault = faults.as_slice().iter().find(|fault| fault.key == "keys.root.zzzzzzzzz").unwrap();
+    let (_, known) = fault.message.split_once("known here are ").unwrap();
+    let (_, section) = reference.split_once("A root key (`keys.root`").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    for key in known.split(", ") {
+        let named = [format!("`{key}`"), format!("{{ {key} = ")];
+        assert!(named.iter().any(|name| section.contains(name)), "{key}");
+    }
+}
+
+#[test]
+fn the_cloud_example_says_what_it_seems_to() {
+    let file = Some(PathBuf::from("examples/kms.toml"));
+    let settings = load(&Sources { file, ..Sources::default() }).unwrap().settings;
+    let RootKey::AwsKms { key, region, access, attempts, .. } = &settings.keys.root else {
+        unreachable!("the example's root key is in a KMS");
+    };
+    assert_eq!(
+        key,
+        "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    );
+    assert_eq!((region.as_str(), access), ("eu-central-1", &None));
+    assert_eq!(attempts.get(), 4);
+    let file = SecretRef::File(PathBuf::from("/var/lib/antumbra/keys/root.key"));
+    assert_eq!(settings.keys.older_roots, [RootKey::Local(file)]);
+    assert_eq!(settings.keys.cache.to_string(), "5m");
+    assert!(!settings.keys.allow_export);
+}
+
+#[test]
 fn every_example_loads_without_warnings() {
     let mut names = Vec::new();
     for file in std::fs::read_dir("examples").unwrap() {
@@ -64,7 +100,7 @@ fn every_example_loads_without_warnings() {
         names.push(file.file_name().unwrap().to_string_lossy().into_owned());
     }
     names.sort();
-    assert_eq!(names, ["antumbra.toml", "compliance.toml"]);
+    assert_eq!(names, ["antumbra.toml", "compliance.toml", "kms.toml"]);
 }
 
 #[test]

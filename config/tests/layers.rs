@@ -2,11 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use antumbra_config::{CsvFormulas, Loaded, Origin, SecretRef, Settings, Sources, load};
+use antumbra_config::{
+    CsvFormulas, Loaded, Origin, RootKey, SecretRef, Settings, Sources, VaultLogin, load,
+};
 use proptest::prelude::*;
 
 fn owned(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn local(key: SecretRef) -> RootKey {
+    RootKey::Local(key)
 }
 
 /// Writes `text` to a file and loads it with variables and flags. Returns the file's folder too.
@@ -77,16 +83,66 @@ fn texts_of_variables_are_read_as_the_setting_needs() {
 fn a_reference_to_a_secret_is_replaced_whole() {
     let text = "[keys]\nroot = { credential = 'root' }\n";
     let (_folder, loaded) = load_with(text, &[], &[]);
-    assert_eq!(loaded.settings.keys.root, SecretRef::Credential("root".to_owned()));
+    assert_eq!(loaded.settings.keys.root, local(SecretRef::Credential("root".to_owned())));
     let environment = [("ANTUMBRA_KEYS__ROOT__ENV", "ROOT")];
     let (_folder, loaded) = load_with(text, &environment, &[]);
-    assert_eq!(loaded.settings.keys.root, SecretRef::Env("ROOT".to_owned()));
+    assert_eq!(loaded.settings.keys.root, local(SecretRef::Env("ROOT".to_owned())));
     let origin = Origin::Env { name: "ANTUMBRA_KEYS__ROOT__ENV".to_owned() };
     assert_eq!(loaded.origins.get("keys.root"), Some(&origin));
     let (_folder, loaded) = load_with(text, &environment, &[("keys.root.credential", "other")]);
-    assert_eq!(loaded.settings.keys.root, SecretRef::Credential("other".to_owned()));
+    assert_eq!(loaded.settings.keys.root, local(SecretRef::Credential("other".to_owned())));
     let origin = Origin::Flag { name: "keys.root.credential".to_owned() };
     assert_eq!(loaded.origins.get("keys.root"), Some(&origin));
+}
+
+#[test]
+fn a_root_key_of_any_type_is_replaced_whole_and_shown_to_load_again() {
+    let text = std::fs::read_to_string("examples/kms.toml").unwrap();
+    let (_folder, loaded) = load_with(&text, &[], &[]);
+    assert!(matches!(loaded.settings.keys.root, RootKey::AwsKms { .. }));
+    let environment = [("ANTUMBRA_KEYS__ROOT__CREDENTIAL", "root.key")];
+    let (_folder, loaded) = load_with(&text, &environment, &[]);
+    assert_eq!(loaded.settings.keys.root, local(SecretRef::Credential("root.key".to_owned())));
+
+    let vault = "[keys]\ncache = '90s'\nallow_export = true\nolder_roots = [\n\
+                 { type = 'sombra', key = { env = 'ANTUMBRA_JWT' } },\n\
+                 { type = 'aws-kms', key = 'alias/old', region = 'eu-west-1', endpoint = 'http://[::1]:4566', \
+                 access_key_id = { env = 'ID' }, secret_access_key = { file = 'aws.key' }, \
+                 session_token = { credential = 'aws.token' }, ca = 'ca.pem', timeout = '1s', attempts = 2 },\n]\n\
+                 [keys.root]\ntype = 'vault'\naddress = 'https://Vault.example:8200/'\nkey = 'antumbra'\n\
+                 namespace = 'team/a'\nrole_id = { file = 'role' }\nsecret_id = { env = 'S' }\nca = '/ca.pem'\n";
+    let (folder, loaded) = load_with(vault, &[("ANTUMBRA_JWT", "s3cret")], &[]);
+    let path = |name: &str| SecretRef::File(folder.path().join(name));
+    let RootKey::Vault { address, mount, login, ca, timeout, .. } = &loaded.settings.keys.root
+    else {
+        unreachable!("the file says vault");
+    };
+    assert_eq!((address.as_str(), mount.as_str()), ("https://vault.example:8200", "transit"));
+    let secret_id = SecretRef::Env("S".to_owned());
+    let role =
+        VaultLogin::AppRole { mount: "approle".to_owned(), role_id: path("role"), secret_id };
+    assert_eq!(*login, role);
+    assert_eq!((ca.as_deref(), timeout.to_string().as_str()), (Some(Path::new("/ca.pem")), "5s"));
+    let RootKey::AwsKms { access: Some(keys), ca, .. } = &loaded.settings.keys.older_roots[1]
+    else {
+        unreachable!("the file says aws-kms");
+    };
+    assert_eq!(keys.secret_access_key, path("aws.key"));
+    assert_eq!(*ca, Some(folder.path().join("ca.pem")));
+    let strays = loaded.warnings.iter().filter(|warning| warning.to_string().contains("JWT"));
+    assert_eq!(strays.count(), 0, "a variable of a root key is no stray");
+
+    let shown = loaded.show();
+    for line in [
+        "cache = \"90s\"  # a.toml:2",
+        "allow_export = true  # a.toml:3",
+        "root = { type = \"vault\", key = \"antumbra\", address = \"https://vault.example:8200\", mount = \"transit\"",
+        "older_roots = [{ type = \"sombra\", key = { env = \"ANTUMBRA_JWT\" } }, { type = \"aws-kms\", key = \"alias/old\"",
+    ] {
+        assert!(shown.contains(line), "{line}\nis missing in\n{shown}");
+    }
+    let (_folder, again) = load_with(&shown, &[], &[]);
+    assert_eq!(again.settings, loaded.settings);
 }
 
 #[test]
@@ -113,7 +169,7 @@ fn relative_paths_start_at_the_settings_file() {
     let settings = load(&sources).unwrap().settings;
     assert_eq!(settings.data.directory, Path::new("/var/lib/antumbra"));
     assert_eq!(settings.keys.ring, etc.join("ring.json"));
-    assert_eq!(settings.keys.root, SecretRef::File(etc.join("keys/root.key")));
+    assert_eq!(settings.keys.root, local(SecretRef::File(etc.join("keys/root.key"))));
     let antumbra_config::SiloKind::Sqlite { path, .. } = &settings.silos[0].kind else {
         unreachable!("the file says sqlite");
     };
@@ -224,7 +280,10 @@ fn values_of_secrets_are_printed_nowhere() {
     assert!(!format!("{sources:?}").contains(SECRET));
     let sources = Sources { flags: Vec::new(), ..sources };
     let loaded = load(&sources).unwrap();
-    let secret = loaded.settings.keys.root.resolve(&sources.environment).unwrap();
+    let RootKey::Local(reference) = &loaded.settings.keys.root else {
+        unreachable!("a reference is a local root key");
+    };
+    let secret = reference.resolve(&sources.environment).unwrap();
     assert_eq!(secret.expose(), SECRET);
     let printed = format!("{secret:?} {loaded:?} {}", loaded.show());
     assert!(!printed.contains(SECRET));
@@ -248,6 +307,12 @@ fn almost_settings() -> impl Strategy<Value = String> {
         "[[silo]]",
         "[[silo.datapoint]]",
         "[keys]",
+        "[keys.root]",
+        "older_roots",
+        "region",
+        "token",
+        "'vault'",
+        "'aws-kms'",
         "[export]",
         "silo",
         "datapoint",

@@ -1,30 +1,34 @@
 //! From settings to a running daemon: the only place where settings become objects.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use antumbra_config::{Keys, SecretRef, Settings};
-use antumbra_crypto::KeyRing;
+use antumbra_config::{Keys, Settings};
+use antumbra_crypto::{Error as CryptoError, KeyRing, LiveRing, Roots};
 use antumbra_jobs::{Clock, JobStore, Sealing, SqliteStore, StoreError};
 use antumbra_pipeline::silo::Silos;
 use antumbra_pipeline::{Engine, EngineParts, SiloError, Sweeper, Worker};
-use antumbra_roots::LocalRoot;
 use object_store::local::LocalFileSystem;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::cli::create_private_dir;
 use crate::http::Gateway;
+use crate::keys::{Keeper, Look, OpenedRoots, RingFile, open_roots};
 use crate::tls::{TlsError, server_config};
 
 /// A daemon that has everything it needs to run: keys, store, objects and a bound socket.
 #[derive(Debug)]
 pub struct App {
     engine: Arc<Engine>,
+    keeper: Keeper,
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<Arc<rustls::ServerConfig>>,
@@ -43,8 +47,8 @@ impl App {
         environment: &[(String, String)],
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
-        let ring = open_ring(&settings.keys, environment).await?;
-        let store = open_store(&settings, &ring, Arc::clone(&clock), SqliteStore::open)?;
+        let (ring, keeper) = open_live_ring(&settings.keys, environment).await?;
+        let store = open_store(&settings, &ring.current(), Arc::clone(&clock), SqliteStore::open)?;
         let (objects, objects_dir) = open_objects(&settings)?;
         let silos = Silos::open(&settings.silos, environment)?;
         let resumed = store.release_all().await?;
@@ -58,11 +62,11 @@ impl App {
             objects: Arc::new(objects),
             objects_dir: Some(objects_dir),
             silos,
-            ring: Arc::new(ring),
+            ring,
             settings: Arc::new(settings),
             clock,
         });
-        Ok(Self { engine: Arc::new(engine), listener, address, tls })
+        Ok(Self { engine: Arc::new(engine), keeper, listener, address, tls })
     }
 
     /// Returns the address that the daemon answers at.
@@ -77,8 +81,14 @@ impl App {
         self.engine.store()
     }
 
+    /// Returns what makes the daemon read its key ring again, as it does by itself when the file changes.
+    #[must_use]
+    pub fn reload_keys(&self) -> Arc<Notify> {
+        self.keeper.asked()
+    }
+
     /// Serves, works and sweeps until `shutdown`, then drains: requests in flight end, the worker commits or drops what it
-    /// holds and gives its job back.
+    /// holds and gives its job back. Keys that a KMS unwrapped are forgotten in time until that is done, too.
     ///
     /// # Errors
     /// [`RunError`] when something ended by itself, or the drain took longer than `listen.drain_timeout`.
@@ -102,33 +112,34 @@ impl App {
             let (sweeper, shutdown) = (Sweeper::new(Arc::clone(&self.engine)), shutdown.clone());
             async move { sweeper.run(shutdown).await }
         });
+        let drained = CancellationToken::new();
+        let keeper = tasks.spawn(self.keeper.run(shutdown.clone(), drained.clone()));
+        // Also where nobody waits for the end.
+        let drained = drained.drop_guard();
         tasks.close();
         let stop = shutdown.clone().drop_guard();
         let ended = async {
             let worked = async {
-                let ended = match worker {
-                    Some(worker) => worker.await.map_err(|_| RunError::Died { what: "worker" }),
+                match worker {
+                    Some(worker) => ended(worker, "worker", &shutdown).await,
                     // A gateway alone goes on until it is told to stop.
                     None => {
                         shutdown.cancelled().await;
                         Ok(())
                     }
-                };
-                shutdown.cancel();
+                }
+            };
+            let served =
+                async { ended(gateway, "gateway", &shutdown).await?.map_err(RunError::Serve) };
+            let swept = ended(sweeper, "sweeper", &shutdown);
+            let kept = ended(keeper, "keeper of the keys", &shutdown);
+            let others = async {
+                let ended = tokio::join!(worked, served, swept);
+                drop(drained);
                 ended
             };
-            let served = async {
-                let ended = gateway.await.map_err(|_| RunError::Died { what: "gateway" });
-                shutdown.cancel();
-                ended?.map_err(RunError::Serve)
-            };
-            let swept = async {
-                let ended = sweeper.await.map_err(|_| RunError::Died { what: "sweeper" });
-                shutdown.cancel();
-                ended
-            };
-            let (worked, served, swept) = tokio::join!(worked, served, swept);
-            served.and(worked).and(swept)
+            let ((worked, served, swept), kept) = tokio::join!(others, kept);
+            served.and(worked).and(swept).and(kept)
         };
         let deadline = async {
             shutdown.cancelled().await;
@@ -147,29 +158,64 @@ impl App {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The root key is not where the settings say.
-    #[error(transparent)]
-    Secret(#[from] antumbra_config::SecretError),
-    /// The root key is not usable.
-    #[error("the root key cannot be used")]
-    Root(#[from] antumbra_roots::Error),
-    /// The key ring is not there.
-    #[error("cannot read the key ring {} (`antumbra keys generate` makes one)", path.display())]
+    /// A secret of a root key is not where the settings say.
+    #[error("{setting} cannot be used")]
+    Secret {
+        /// `keys.root`, or one of `keys.older_roots`.
+        setting: String,
+        /// Why.
+        #[source]
+        source: antumbra_config::SecretError,
+    },
+    /// A root key is not usable.
+    #[error("{setting} cannot be used")]
+    Root {
+        /// `keys.root`, or one of `keys.older_roots`.
+        setting: String,
+        /// Why.
+        #[source]
+        source: antumbra_roots::Error,
+    },
+    /// The key ring is not there. Where one was it has to be found again: a new one opens nothing of the old one.
+    #[error("there is no key ring {} (if there never was one, `antumbra keys generate` makes it)", path.display())]
+    RingAbsent {
+        /// The setting `keys.ring`.
+        path: PathBuf,
+    },
+    /// The key ring cannot be read.
+    #[error("cannot read the key ring {}", path.display())]
     RingFile {
         /// The setting `keys.ring`.
         path: PathBuf,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
-    /// The key ring is damaged, or another root key made it.
-    #[error("cannot open the key ring {}", path.display())]
+    /// The key ring was wrapped by a root key that the settings do not name.
+    #[error("cannot open the key ring {}: the root key `{root}` wrapped it, and neither keys.root nor keys.older_roots is that key", path.display())]
+    RingRoot {
+        /// The setting `keys.ring`.
+        path: PathBuf,
+        /// The root key that it needs.
+        root: String,
+    },
+    /// A root of the right name does not unwrap a key of the ring.
+    #[error("cannot open the key ring {} ({}): it was altered, or its root is another key of the same name (a vault's key is known by mount and name, wherever the vault is)", path.display(), source.code())]
+    RingKey {
+        /// The setting `keys.ring`.
+        path: PathBuf,
+        /// Which key, and why.
+        #[source]
+        source: CryptoError,
+    },
+    /// The key ring is damaged, or its root key cannot be used now.
+    #[error("cannot open the key ring {} ({})", path.display(), source.code())]
     Ring {
         /// The setting `keys.ring`.
         path: PathBuf,
         /// Why.
         #[source]
-        source: antumbra_crypto::Error,
+        source: CryptoError,
     },
     /// The data directory cannot be used.
     #[error("cannot use the data directory")]
@@ -190,7 +236,7 @@ pub enum StartError {
         address: SocketAddr,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -200,7 +246,7 @@ pub enum StartError {
 pub enum RunError {
     /// The gateway cannot go on.
     #[error("the gateway failed")]
-    Serve(#[source] std::io::Error),
+    Serve(#[source] io::Error),
     /// A part of the daemon panicked.
     #[error("the {what} died")]
     Died {
@@ -215,31 +261,46 @@ pub enum RunError {
     },
 }
 
-/// Opens the root key.
-pub(crate) fn open_root(
-    root: &SecretRef,
-    environment: &[(String, String)],
-) -> Result<LocalRoot, StartError> {
-    match root {
-        // Read by the roots room itself, which also looks at the file's mode.
-        SecretRef::File(path) => Ok(LocalRoot::from_key_file(path)?),
-        SecretRef::Env(_) | SecretRef::Credential(_) => {
-            Ok(LocalRoot::from_text(root.resolve(environment)?.expose())?)
-        }
-    }
-}
-
-/// Opens the key ring.
+/// Opens the key ring as it is now, for one command.
 pub(crate) async fn open_ring(
     keys: &Keys,
     environment: &[(String, String)],
 ) -> Result<KeyRing, StartError> {
-    let root = open_root(&keys.root, environment)?;
-    let path = || keys.ring.clone();
-    let file = tokio::fs::read(&keys.ring)
-        .await
-        .map_err(|source| StartError::RingFile { path: path(), source })?;
-    KeyRing::open(&file, &root).await.map_err(|source| StartError::Ring { path: path(), source })
+    let OpenedRoots { roots, .. } = open_roots(keys, environment)?;
+    read_ring(&RingFile::at(&keys.ring), &roots).await
+}
+
+/// Opens the key ring for a daemon, which follows its changes.
+async fn open_live_ring(
+    keys: &Keys,
+    environment: &[(String, String)],
+) -> Result<(Arc<LiveRing>, Keeper), StartError> {
+    let OpenedRoots { roots, caches } = open_roots(keys, environment)?;
+    let file = RingFile::at(&keys.ring);
+    // Before it is read: what changes from now on is noticed.
+    let seen = Look::at(file.path()).await;
+    let ring = read_ring(&file, &roots).await?;
+    let path = file.path().to_owned();
+    let ring = Arc::new(LiveRing::new(ring, roots, Arc::new(file)));
+    let keeper = Keeper::new(Arc::clone(&ring), path, seen, caches);
+    Ok((ring, keeper))
+}
+
+/// Reads and opens the key ring.
+pub(crate) async fn read_ring(file: &RingFile, roots: &Roots) -> Result<KeyRing, StartError> {
+    let path = || file.path().to_owned();
+    let bytes = file.bytes().await.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => StartError::RingAbsent { path: path() },
+        _ => StartError::RingFile { path: path(), source },
+    })?;
+    KeyRing::open(&bytes, roots).await.map_err(|source| match source {
+        // The ids of the ring's own keys hold no colon, those of roots do.
+        CryptoError::UnknownKey { id } if id.contains(':') => {
+            StartError::RingRoot { path: path(), root: id }
+        }
+        source @ CryptoError::Kek { .. } => StartError::RingKey { path: path(), source },
+        source => StartError::Ring { path: path(), source },
+    })
 }
 
 /// Opens the store for one command, beside a daemon that may be running.
@@ -266,12 +327,23 @@ fn open_store(
 }
 
 /// Opens the directory of sealed objects. A commit names objects that are on the disk, so each write is synced.
-fn open_objects(settings: &Settings) -> Result<(LocalFileSystem, PathBuf), StartError> {
+pub(crate) fn open_objects(settings: &Settings) -> Result<(LocalFileSystem, PathBuf), StartError> {
     let directory = settings.data.directory.join(OBJECTS);
     create_private_dir(&directory).map_err(|error| StartError::Directory(error.into()))?;
     let objects = LocalFileSystem::new_with_prefix(&directory)
         .map_err(|error| StartError::Directory(error.into()))?;
     Ok((objects.with_fsync(true), directory))
+}
+
+/// Waits for a part of the daemon. The others are asked to end with it.
+async fn ended<T>(
+    part: JoinHandle<T>,
+    what: &'static str,
+    shutdown: &CancellationToken,
+) -> Result<T, RunError> {
+    let ended = part.await.map_err(|_| RunError::Died { what });
+    shutdown.cancel();
+    ended
 }
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -282,7 +354,7 @@ async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartErr
 }
 
 /// The job store's file in the data directory.
-const STORE: &str = "antumbra.db";
+pub(crate) const STORE: &str = "antumbra.db";
 /// The directory of sealed objects in the data directory.
 const OBJECTS: &str = "objects";
 /// The gateway cuts what is left at the deadline itself, and is given the time to do so and to record it.

@@ -2,7 +2,8 @@
 //!
 //! A request passes the rooms in this order: [`http`] accepts, limits and routes it; `auth` says who asks; `routes`
 //! turns it into typed input and answers; `delivery` sends the bytes of a bundle. `app` puts everything together and
-//! `cli` is how people start it. [`tls`] is what the listener shows and what commands believe.
+//! `cli` is how people start it. [`tls`] is what the listener shows and what commands believe, `keys` is where keys are on this
+//! machine.
 
 pub mod http;
 
@@ -11,6 +12,8 @@ mod delivery;
 mod routes;
 
 pub mod tls;
+
+mod keys;
 
 pub mod app;
 pub mod cli;

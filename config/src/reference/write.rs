@@ -9,7 +9,8 @@ use toml_edit::DocumentMut;
 
 use super::REFERENCE;
 use crate::{
-    Compliance, Data, Export, Gateway, Keys, Listen, Log, Organization, Settings, Sombra, Worker,
+    Compliance, Data, Export, Gateway, Listen, Log, Organization, Settings, Sombra, Worker,
+    keys::KeysTable,
     settings::Tables,
     silo::{DatapointTable, SiloTable},
 };
@@ -32,7 +33,7 @@ fn sections() -> Vec<Section> {
         section::<Listen>("listen"),
         section::<Data>("data"),
         section::<Organization>("organization"),
-        section::<Keys>("keys"),
+        section::<KeysTable>("keys"),
         section::<Gateway>("gateway"),
         section::<Sombra>("sombra"),
         section::<Compliance>("compliance"),

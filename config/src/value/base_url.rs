@@ -1,6 +1,10 @@
 //! Where a service is reached: the beginning of links to it.
 
-use std::{fmt, net::Ipv6Addr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
 
 use crate::value::{ValueError, text::text_serde};
 
@@ -15,6 +19,23 @@ impl BaseUrl {
     /// Returns the URL without a slash at its end.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Says whether there is a path after host and port.
+    pub fn has_path(&self) -> bool {
+        self.0.split_once("://").is_some_and(|(_, rest)| rest.contains('/'))
+    }
+
+    /// Says whether what is sent there can be read on its way: `http` to a host that is not this machine.
+    pub fn is_readable_on_its_way(&self) -> bool {
+        let Some(rest) = self.0.strip_prefix("http://") else { return false };
+        let (authority, _) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, _)) => address,
+            None => authority.split(':').next().unwrap_or(authority),
+        };
+        let loopback = |address: IpAddr| address.to_canonical().is_loopback();
+        host != "localhost" && !host.parse().is_ok_and(loopback)
     }
 }
 
@@ -144,6 +165,26 @@ mod tests {
         }
         let error = "https://me:hunter2@a".parse::<BaseUrl>().unwrap_err();
         assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn only_plain_http_that_leaves_the_machine_is_readable_on_its_way() {
+        for (text, readable) in [
+            ("https://kms.example", false),
+            ("http://kms.example", true),
+            ("http://10.0.0.1:8200/v1", true),
+            ("http://[2001:db8::1]", true),
+            ("http://localhost.example", true),
+            ("http://127.0.0.1.example", true),
+            ("http://localhost:4566", false),
+            ("http://127.9.9.9:8200/x", false),
+            ("http://[::1]:8200", false),
+            ("http://[::ffff:127.0.0.1]", false),
+        ] {
+            let url: BaseUrl = text.parse().unwrap();
+            assert_eq!(url.is_readable_on_its_way(), readable, "{text}");
+            assert_eq!(url.has_path(), text.ends_with("/v1") || text.ends_with("/x"), "{text}");
+        }
     }
 
     proptest! {

@@ -18,8 +18,8 @@ pub use name::{DatapointName, IdentifierName, SiloName, TenantName};
 pub use number::{Count, DeflateLevel};
 pub use period::Period;
 pub use word::{
-    CsvFormulas, DatapointKind, Format, LogFormat, LogLevel, OnSiloError, Redaction, ScopeField,
-    SiloType, SizeType,
+    CsvFormulas, DatapointKind, Format, LogFormat, LogLevel, OnSiloError, Redaction, RootType,
+    ScopeField, SiloType, SizeType,
 };
 
 pub(crate) use text::{TextVisitor, clip};

@@ -171,6 +171,20 @@ words! {
     }
 }
 
+words! {
+    /// Says what keeps a root key.
+    pub enum RootType, r#""local", "sombra", "aws-kms" or "vault""#, exact {
+        /// This process: a key file, a variable, a systemd credential.
+        Local = "local",
+        /// This process: the keys of `JWT_ECDSA_KEY`.
+        Sombra = "sombra",
+        /// AWS KMS.
+        AwsKms = "aws-kms",
+        /// The transit engine of Vault or `OpenBao`.
+        Vault = "vault",
+    }
+}
+
 fn exact(word: &str, text: &str) -> bool {
     word == text
 }
@@ -195,6 +209,7 @@ mod tests {
         Redaction::every_word_is_offered();
         ScopeField::every_word_is_offered();
         SiloType::every_word_is_offered();
+        RootType::every_word_is_offered();
     }
 
     #[test]

@@ -1,22 +1,47 @@
 //! `antumbra serve`: run the daemon until it is asked to stop.
 
+use std::convert::Infallible;
+
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::args::SettingsArgs;
+use super::signals::Hangups;
 use super::{Exit, Signals, logs, settings};
 use crate::app::App;
 use crate::clock;
 
 /// Loads, builds, runs, drains.
 pub(super) async fn serve(args: &SettingsArgs) -> anyhow::Result<Exit> {
+    // First of all: from here on SIGHUP ends nobody.
+    let hangups = Hangups::listen()?;
+    let mut signals = Signals::listen()?;
     let heard = settings::load(args)?;
     logs::init(&heard.loaded.settings.log)?;
-    let mut signals = Signals::listen()?;
     let clock = clock::of_process();
-    let app = App::build(heard.loaded.settings, &heard.sources.environment, clock).await?;
-    let exit = run_until_signal(app, &mut signals).await?;
+    let app = tokio::select! {
+        built = App::build(heard.loaded.settings, &heard.sources.environment, clock) => built?,
+        // A KMS that does not answer may hold the start up for a while.
+        signal = signals.next() => {
+            tracing::info!(signal, "stopped before it was ready");
+            return Ok(Exit::Done);
+        }
+    };
+    let reload = app.reload_keys();
+    let exit = tokio::select! {
+        exit = run_until_signal(app, &mut signals) => exit?,
+        never = reload_keys(hangups, &reload) => match never {},
+    };
     tracing::info!("stopped");
     Ok(exit)
+}
+
+/// Asks for the key ring to be read again with every SIGHUP.
+async fn reload_keys(mut hangups: Hangups, reload: &Notify) -> Infallible {
+    loop {
+        hangups.next().await;
+        reload.notify_one();
+    }
 }
 
 /// Runs the daemon until a signal asks it to stop, then until it has drained. A second signal does not wait for that.

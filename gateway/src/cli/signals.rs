@@ -1,4 +1,4 @@
-//! How is the process asked to stop? SIGTERM and SIGINT, for some commands SIGHUP.
+//! How is the process asked to stop? SIGTERM and SIGINT, for some commands SIGHUP. The daemon reads its keys again on SIGHUP.
 
 use std::io;
 
@@ -47,11 +47,60 @@ impl Signals {
     }
 }
 
+/// Listens for SIGHUP alone, from the moment it is made.
+#[derive(Debug)]
+pub(super) struct Hangups(Signal);
+
+impl Hangups {
+    /// Starts listening: from now on SIGHUP no longer ends the process.
+    ///
+    /// # Errors
+    /// When the system refuses the handler.
+    pub(super) fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits for the next one.
+    ///
+    /// # Cancel safety
+    /// One that arrives while nobody waits is kept.
+    pub(super) async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            // The runtime ends; there will be none.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 async fn hung_up(hangup: Option<&mut Signal>) {
     match hangup {
         Some(hangup) => {
             hangup.recv().await;
         }
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{self, Command};
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn sighup_reloads_and_ends_nobody() {
+        let mut hangups = Hangups::listen().unwrap();
+        let mut signals = Signals::listen().unwrap();
+        for _ in 0..2 {
+            let sent = Command::new("kill").args(["-HUP", &process::id().to_string()]).status();
+            assert!(sent.unwrap().success());
+            timeout(Duration::from_secs(60), hangups.next()).await.expect("SIGHUP arrives");
+        }
+        // It is no signal to stop.
+        let stopped = timeout(Duration::from_millis(1), signals.next()).await;
+        assert!(stopped.is_err(), "{stopped:?}");
     }
 }
