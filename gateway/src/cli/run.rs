@@ -6,7 +6,7 @@ use std::io;
 use antumbra_config::Faults;
 use clap::Parser;
 
-use super::args::{ApiKeyCommand, AuditCommand, Command, ConfigCommand, KeysCommand, SiloCommand};
+use super::args::{ApiKeyCommand, AuditCommand, Command, ConfigCommand, SiloCommand};
 use super::exit::Fault;
 use super::{
     Cli, Exit, api_key, audit, config, export, healthcheck, keys, note, plan, request, say, serve,
@@ -64,7 +64,7 @@ impl Cli {
             Command::Request(command) => Box::pin(request::run(command)).await,
             Command::Verify(args) => verify::verify(args).await,
             Command::Silo(SiloCommand::Check(args)) => Box::pin(silo::check(&args)).await,
-            Command::Keys(KeysCommand::Generate(args)) => keys::generate(&args).await,
+            Command::Keys(command) => Box::pin(keys::run(command)).await,
             Command::ApiKey(ApiKeyCommand::Create(args)) => api_key::create(args).await,
             Command::ApiKey(ApiKeyCommand::List(args)) => api_key::list(&args).await,
             Command::ApiKey(ApiKeyCommand::Revoke(args)) => api_key::revoke(&args).await,

@@ -1,6 +1,6 @@
 //! What does the demo make before it starts, and what does it find from a run before?
 
-use antumbra_config::{Keys, SecretRef, Settings, SiloKind};
+use antumbra_config::{Keys, RootKey, SecretRef, Settings, SiloKind};
 use antumbra_crypto::{InternalKeys, api_key as key_text};
 use antumbra_jobs::{JobStore, NewApiKey, Scope, SystemClock, TenantId};
 use anyhow::{Context, ensure};
@@ -31,7 +31,8 @@ pub(super) async fn shop(directory: &Directory, events: Option<u32>) -> anyhow::
 
 /// Makes the daemon's keys, unless they are there. Returns the gateway key's hash.
 pub(super) async fn keys(directory: &Directory) -> anyhow::Result<String> {
-    let keys = Keys { ring: directory.ring(), root: SecretRef::File(directory.root_key()) };
+    let root = RootKey::Local(SecretRef::File(directory.root_key()));
+    let keys = Keys { ring: directory.ring(), root, ..Keys::default() };
     if keys.ring.try_exists().with_context(|| format!("cannot look for {}", keys.ring.display()))? {
         return gateway_hash(directory);
     }

@@ -93,7 +93,12 @@ impl Kind {
 impl ApiError {
     fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { kind, code, message, context: None, header: None, source: None }
+        let error = Self { kind, code, message, context: None, header: None, source: None };
+        match kind {
+            // Whoever is told to come later is told when.
+            Kind::Unavailable => error.with(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER)),
+            _ => error,
+        }
     }
 
     /// The request as a whole cannot be read.
@@ -155,13 +160,16 @@ impl ApiError {
         Self::new(Kind::RateLimited, "too_many_active", message).about("activeLimit", limit)
     }
 
-    /// A job that was run ended without a bundle, because of its storage or for another reason.
-    pub(crate) fn run_failed(storage: bool) -> Self {
-        if storage {
-            let message = "the export could not be written to the storage; the job failed";
-            Self::new(Kind::PackageWriteFailed, "package_write_failed", message)
-        } else {
-            Self::new(Kind::RunFailed, "run_failed", "the job failed; its `failure` says why")
+    /// A job that was run ended without a bundle: because of its storage, which failed so, or for another reason.
+    pub(crate) fn run_failed(storage: Option<&str>) -> Self {
+        match storage {
+            Some(fault) => {
+                let message = format!("{fault}; the job failed");
+                Self::new(Kind::PackageWriteFailed, "package_write_failed", message)
+            }
+            None => {
+                Self::new(Kind::RunFailed, "run_failed", "the job failed; its `failure` says why")
+            }
         }
     }
 
@@ -315,6 +323,8 @@ impl From<PipelineError> for ApiError {
     }
 }
 
+/// Seconds after which something that does not answer is asked again: about as long as it takes to start another one.
+const RETRY_AFTER: u32 = 10;
 const DUPLICATE: &str = "Client error: You have already made this request.";
 const EXPIRED: &str = "the request's data is not kept any more";
 const INTERNAL: &str = "something went wrong inside the gateway";
@@ -363,6 +373,28 @@ mod tests {
     fn a_store_that_is_full_of_jobs_is_a_wish_to_come_later() {
         let error = ApiError::from(StoreError::TooManyActive { limit: 5 });
         assert_eq!(error.status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+
+    #[test]
+    fn a_root_that_does_not_answer_is_asked_again_and_one_that_refuses_is_ours_to_repair() {
+        let told = |retry| {
+            let source = "the provider's words".into();
+            let root = antumbra_crypto::Error::Root { root: "vault:x".to_owned(), retry, source };
+            ApiError::from(PipelineError::from(root))
+        };
+        let later = told(antumbra_crypto::Retry::Later);
+        assert_eq!(
+            (later.status(), later.code),
+            (StatusCode::SERVICE_UNAVAILABLE, "root_key_unusable")
+        );
+        let (name, value) = *later.header.expect("a header");
+        assert_eq!((name, value), (header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER)));
+        let never = told(antumbra_crypto::Retry::Operator);
+        assert_eq!(never.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(never.header.is_none());
+        for error in [later.message, never.message] {
+            assert!(!error.contains("vault") && !error.contains("provider"), "{error}");
+        }
     }
 
     #[test]

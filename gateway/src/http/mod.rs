@@ -23,6 +23,8 @@ mod shape;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
+mod testing_root;
+#[cfg(test)]
 mod tests;
 
 pub use server::Gateway;

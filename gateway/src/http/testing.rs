@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use antumbra_config::Settings;
-use antumbra_crypto::{InternalKeys, KeyRing, api_key};
+use antumbra_crypto::{InternalKeys, KeyRing, LiveRing, Roots, api_key};
 use antumbra_jobs::{
     Clock, Commit, FileRecord, JobId, JobStore, NewApiKey, NewSection, Progress, Published, Scope,
     Sealing, SectionEnd, SectionOutcome, SqliteStore, TenantId, TestClock, WorkerId,
 };
 use antumbra_pipeline::silo::Silos;
 use antumbra_pipeline::{Engine, EngineParts};
-use antumbra_roots::LocalRoot;
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
@@ -25,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use super::stack::{Stack, stack};
+use super::testing_root::SwitchedRoot;
 use super::{Shared, full};
 
 /// A gateway without sockets.
@@ -34,6 +34,8 @@ pub(crate) struct Rig {
     pub(crate) gateway_key: String,
     pub(crate) stack: Stack,
     pub(crate) objects: Arc<InMemory>,
+    /// What wraps the keys.
+    pub(crate) root: Arc<SwitchedRoot>,
     pub(crate) shutdown: CancellationToken,
     _directory: TempDir,
 }
@@ -76,8 +78,9 @@ impl Rig {
     ) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::new("2026-03-04T05:06:07Z".parse().unwrap()));
-        let root = LocalRoot::from_text("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
-        let (ring, _) = KeyRing::create(&root, "2026-03-04T05:06:07Z").await.unwrap();
+        let root = Arc::new(SwitchedRoot::new());
+        let roots = Roots::new(Arc::<SwitchedRoot>::clone(&root));
+        let (ring, _) = KeyRing::create(&roots, "2026-03-04T05:06:07Z").await.unwrap();
         let sealing =
             Sealing { fields: ring.fields(), index: ring.index(), pseudonyms: ring.pseudonyms() };
         let path = directory.path().join("antumbra.db");
@@ -95,7 +98,7 @@ impl Rig {
             objects: elsewhere.unwrap_or_else(|| Arc::<InMemory>::clone(&objects)),
             objects_dir: None,
             silos,
-            ring: Arc::new(ring),
+            ring: Arc::new(LiveRing::fixed(ring)),
             settings: Arc::new(settings),
             clock: Arc::<TestClock>::clone(&clock),
         });
@@ -104,7 +107,7 @@ impl Rig {
         let shared =
             Arc::new(Shared::new(Arc::new(engine), url, TaskTracker::new(), shutdown.clone()));
         let stack = stack(Arc::clone(&shared));
-        Self { shared, clock, gateway_key, stack, objects, shutdown, _directory: directory }
+        Self { shared, clock, gateway_key, stack, objects, root, shutdown, _directory: directory }
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn JobStore> {

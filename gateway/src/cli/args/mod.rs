@@ -21,6 +21,7 @@ pub(super) use daemon::HealthcheckArgs;
 pub(crate) use daemon::{DemoArgs, DemoSilo};
 pub(super) use keys::{
     ApiKeyCommand, ApiKeyCreateArgs, ApiKeyListArgs, ApiKeyRevokeArgs, KeysCommand,
+    KeysDestroyArgs, KeysExportArgs, KeysListArgs, KeysRetireArgs, KeysRotateArgs,
 };
 pub(super) use look::{
     AuditCommand, AuditShowArgs, ConfigCommand, SiloCheckArgs, SiloCommand, VerifyArgs,

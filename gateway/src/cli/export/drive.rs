@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use antumbra_config::Settings;
-use antumbra_crypto::KeyRing;
+use antumbra_crypto::{KeyRing, LiveRing};
 use antumbra_jobs::{Actor, Job, JobState, NewRequest, Sealing, SqliteStore, SystemClock};
 use antumbra_pipeline::silo::Silos;
 use antumbra_pipeline::{Engine, EngineParts};
@@ -53,7 +53,7 @@ pub(super) fn engine(
         store: Arc::new(store),
         objects: Arc::new(objects),
         objects_dir: Some(directory),
-        ring: Arc::new(ring),
+        ring: Arc::new(LiveRing::fixed(ring)),
         settings: Arc::new(settings),
         silos,
         clock,
@@ -114,10 +114,14 @@ async fn look_on(engine: &Engine, job: &Job, watch: &mut dyn Watch) -> anyhow::R
             bytes_expected: None,
             elapsed: Duration::ZERO,
         };
+        let live = engine.live_progress(job.id);
+        if live.as_ref().is_some_and(|live| live.waits_for_root) {
+            snapshot.phase = Phase::Waiting;
+        }
         if snapshot.phase == Phase::Collecting {
             snapshot.elapsed = collecting_since.get_or_insert_with(Instant::now).elapsed();
             // The store knows what is committed, the engine what is read: commits are far between.
-            if let Some(live) = engine.live_progress(job.id) {
+            if let Some(live) = live {
                 snapshot.sections_done = snapshot.sections_done.max(live.sections_done);
                 snapshot.rows = snapshot.rows.max(live.rows);
                 snapshot.bytes = snapshot.bytes.max(live.bytes);

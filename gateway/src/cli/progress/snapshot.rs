@@ -35,6 +35,8 @@ pub(in crate::cli) struct Snapshot {
 /// What is being done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::cli) enum Phase {
+    /// The root of the keys does not answer.
+    Waiting,
     /// Identifiers are followed, sections are looked at.
     #[default]
     Planning,
@@ -62,6 +64,7 @@ impl Phase {
     /// Returns its word.
     pub(in crate::cli) const fn word(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting for the root key",
             Self::Planning => "planning",
             Self::Collecting => "collecting",
             Self::Packaging => "packaging",
@@ -95,7 +98,7 @@ impl Snapshot {
     /// Returns how much is done, and of how much.
     pub(in crate::cli) fn position(&self) -> Option<(u64, u64)> {
         match self.phase {
-            Phase::Planning => None,
+            Phase::Waiting | Phase::Planning => None,
             Phase::Collecting => {
                 let all = self.rows_expected.filter(|rows| *rows > 0)?;
                 Some((self.rows.min(all), all))

@@ -23,7 +23,10 @@ pub(in crate::routes) async fn download(
     let caller = admit_compliance(&shared, &call.head.headers).await?;
     let (request, job) = current(&shared, caller.tenant(), call).await?;
     let bundle = open(&shared, &job).await?;
-    let outgoing = Outgoing::of(&shared, &request, &job, bundle).await?;
+    let outgoing = match Outgoing::of(&shared, &request, &job, bundle).await {
+        Ok(outgoing) => outgoing,
+        Err(error) => return Err(unless_ended(&shared, &job, error).await),
+    };
     let headers = outgoing.headers(&request)?;
     let body = if call.head.method == Method::HEAD {
         empty()
@@ -50,9 +53,19 @@ async fn open(shared: &Shared, job: &Job) -> Result<OpenBundle, ApiError> {
         return Err(ApiError::invalid_state(job.state));
     }
     if !shared.engine().bundle_is_intact(job).await.map_err(refused)? {
-        return Err(ApiError::artifact_gone());
+        return Err(unless_ended(shared, job, ApiError::artifact_gone()).await);
     }
     shared.engine().open_bundle(job).await.map_err(refused)
+}
+
+/// Tells a job that was destroyed or ended since it was looked at from one that cannot be read.
+async fn unless_ended(shared: &Shared, job: &Job, error: ApiError) -> ApiError {
+    match shared.store().job(job.id).await {
+        Ok(now) if !matches!(now.state, JobState::Ready | JobState::Delivered) => {
+            ApiError::invalid_state(now.state)
+        }
+        _ => error,
+    }
 }
 
 /// It ended since it was looked at, or its key was destroyed: to this contract both are a state.

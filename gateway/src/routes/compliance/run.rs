@@ -11,14 +11,14 @@ use super::audit_report::{AuditReport, manifest};
 use super::cap;
 use super::envelope::answer;
 use super::find::current;
-use super::view::{JobView, is_of_storage};
+use super::view::{JobView, storage_fault};
 use crate::auth::{Caller, admit_compliance};
 use crate::http::{ApiError, Body, Call, Shared};
 
 /// Does a job and answers when it ended. The body is not read.
 ///
 /// The work is the daemon's, not the connection's: a client that leaves does not stop it. A daemon that stops puts the job
-/// down, and a worker goes on with it later.
+/// down, and a worker goes on with it later. Where the root of the keys does not answer, job and caller wait for it.
 pub(in crate::routes) async fn run(
     shared: Arc<Shared>,
     call: &Call,
@@ -71,8 +71,8 @@ async fn ended(
             return answer(&Done { job: view, audit_report });
         }
         JobState::Failed => {
-            let code = job.failure.as_ref().map(|failure| failure.code.as_str());
-            ApiError::run_failed(code.is_some_and(is_of_storage))
+            let failure = job.failure.as_ref();
+            ApiError::run_failed(failure.and_then(|failure| storage_fault(&failure.code)))
         }
         JobState::Requested | JobState::Collecting | JobState::Packaging => {
             ApiError::run_interrupted()

@@ -206,12 +206,10 @@ impl<'r> FailureView<'r> {
             .filter(|section| section.state == SectionState::Failed)
             .map(|section| format!("{}/{}", section.silo, section.datapoint))
             .collect();
-        let what = match failure.code.as_str() {
-            code if is_of_storage(code) => {
-                "the export could not be written to the storage".to_owned()
-            }
-            _ if failed.is_empty() => "the operator sees why".to_owned(),
-            _ => failed.join(", "),
+        let what = match storage_fault(&failure.code) {
+            Some(fault) => fault.to_owned(),
+            None if failed.is_empty() => "the operator sees why".to_owned(),
+            None => failed.join(", "),
         };
         let message = format!("{}: {what}", failure.code);
         let worker_id = failure.worker.as_ref().map(|worker| worker.as_str());
@@ -232,8 +230,40 @@ impl<'r> TimelineView<'r> {
     }
 }
 
-/// Says whether a job failed with a fault of the storage: sealed objects could not be written, or not be read back to verify
-/// them. The contract has one code for both.
-pub(super) fn is_of_storage(code: &str) -> bool {
-    matches!(code, "package_write_failed" | "object_store" | "object_lost")
+/// Says what the storage failed to do, if that is why a job failed. The contract has one code for all of it.
+pub(super) fn storage_fault(code: &str) -> Option<&'static str> {
+    match code {
+        "package_write_failed" => Some("the export could not be written to the storage"),
+        // Everything that was stored is read back before a bundle is published.
+        "object_store" | "object_lost" => {
+            Some("what was written could not be read back from the storage to verify it")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storage_that_does_not_give_back_is_told_from_one_that_does_not_take() {
+        let told = |code: &str| {
+            let failure = Failure {
+                code: code.to_owned(),
+                message: "of the operator".to_owned(),
+                at: Timestamp::UNIX_EPOCH,
+                worker: None,
+            };
+            FailureView::of(&failure, &[]).message
+        };
+        assert!(told("package_write_failed").contains("could not be written"));
+        for code in ["object_store", "object_lost"] {
+            let message = told(code);
+            assert!(message.starts_with(&format!("{code}: ")), "{message}");
+            assert!(message.contains("could not be read back"), "{message}");
+            assert!(!message.contains("could not be written"), "{message}");
+        }
+        assert_eq!(told("root_key_unusable"), "root_key_unusable: the operator sees why");
+    }
 }

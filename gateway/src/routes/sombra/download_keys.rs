@@ -1,7 +1,7 @@
 //! `GET /v1/data-subject-request/{id}/download-keys`: what can be downloaded (`sombra.md` §3.6).
 //!
 //! Before the bundle is ready, and after the job failed, the list is empty and the answer 200: the contract says
-//! nothing, and its clients poll the status first. Once the bundle's time is over the answer is 410.
+//! nothing, and its clients poll the status first. Once the bundle's time is over, or its key was destroyed, the answer is 410.
 
 use antumbra_jobs::{GRANT_BUNDLE, Job, JobState, NewGrant, Published, RequestId, Scope};
 use http::{Response, StatusCode};
@@ -21,8 +21,8 @@ pub(in crate::routes) async fn download_keys(
     let caller = admit(shared, &call.head.headers, Scope::CompilationRead).await?;
     let page = Page::read(&call.query()?)?;
     let (request, job) = current(shared, caller.tenant(), call.params.get("id")).await?;
-    if job.state == JobState::Expired {
-        return Err(ApiError::gone("bundle_expired", "the bundle's time is over"));
+    if let Some(gone) = gone(shared, &job) {
+        return Err(gone);
     }
     let published = match job.state {
         JobState::Ready | JobState::Delivered => shared.store().published(job.id).await?,
@@ -36,6 +36,21 @@ pub(in crate::routes) async fn download_keys(
     let total = entries.len();
     let links = page.links(shared, request.id, total);
     json(StatusCode::OK, &Listing { nodes, total_count: total, links })
+}
+
+/// Says so if the job's data is not kept any more.
+fn gone(shared: &Shared, job: &Job) -> Option<ApiError> {
+    let over = job.delivery.as_ref().is_some_and(|delivery| delivery.expires_at <= shared.now());
+    match job.state {
+        JobState::Expired if over => {
+            Some(ApiError::gone("bundle_expired", "the bundle's time is over"))
+        }
+        // This contract has no call that cancels: somebody destroyed the key of a job that ran.
+        JobState::Expired | JobState::Cancelled => {
+            Some(ApiError::gone("bundle_destroyed", "the request's data was destroyed"))
+        }
+        _ => None,
+    }
 }
 
 /// Grants the entries of a page and shows them.

@@ -17,8 +17,10 @@ pub(in crate::routes) async fn poll(
     let caller = admit(shared, &call.head.headers, Scope::RequestRead).await?;
     let (request, job) = current(shared, caller.tenant(), call.params.get("id")).await?;
     let sections = shared.store().sections(job.id).await?;
-    let view =
-        Polled { request: RequestView::of(shared, &request), job: JobView::of(&job, &sections) };
+    let live = shared.engine().live_progress(job.id);
+    let waits = live.is_some_and(|live| live.waits_for_root);
+    let job = JobView::of(&job, &sections, waits);
+    let view = Polled { request: RequestView::of(shared, &request), job };
     json(StatusCode::OK, &view)
 }
 

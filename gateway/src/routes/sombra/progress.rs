@@ -19,8 +19,8 @@ pub(super) struct JobView<'r> {
 }
 
 impl<'r> JobView<'r> {
-    /// Shows a job and its sections.
-    pub(super) fn of(job: &'r Job, sections: &'r [SectionRecord]) -> Self {
+    /// Shows a job, its sections, and whether it stands still in this process until the root of the keys answers.
+    pub(super) fn of(job: &'r Job, sections: &'r [SectionRecord], waits_for_root: bool) -> Self {
         let failure = job.failure.as_ref();
         Self {
             job: JobName {
@@ -29,7 +29,7 @@ impl<'r> JobView<'r> {
                 attempt: job.attempt,
                 leases: job.fence.0,
             },
-            progress: ProgressView::of(&job.progress),
+            progress: ProgressView::of(&job.progress, waits_for_root),
             sections: sections.iter().map(SectionView::of).collect(),
             failure: failure.map(|failure| FailureView::of(failure, sections)),
             bundle: BundleView::of(job),
@@ -55,16 +55,19 @@ struct ProgressView {
     sections_done: u32,
     sections_total: u32,
     heartbeat_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_for: Option<&'static str>,
 }
 
 impl ProgressView {
-    const fn of(progress: &Progress) -> Self {
+    fn of(progress: &Progress, waits_for_root: bool) -> Self {
         Self {
             rows_collected: progress.rows_collected,
             rows_expected: progress.rows_expected,
             sections_done: progress.sections_done,
             sections_total: progress.sections_total,
             heartbeat_at: progress.heartbeat_at,
+            waits_for: waits_for_root.then_some("root-key"),
         }
     }
 }
@@ -143,7 +146,9 @@ impl<'r> FailureView<'r> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct BundleView {
-    content_sha256: String,
+    /// Absent once the job's key is destroyed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_sha256: Option<String>,
     bundle_sha256: String,
     bundle_size: u64,
     partial: bool,
@@ -158,7 +163,7 @@ impl BundleView {
         let published =
             matches!(job.state, JobState::Ready | JobState::Delivered | JobState::Expired);
         published.then(|| Self {
-            content_sha256: hex(&delivery.content_sha256),
+            content_sha256: delivery.content_sha256.as_ref().map(|sum| hex(sum)),
             bundle_sha256: hex(&delivery.bundle_sha256),
             bundle_size: delivery.bundle_len,
             partial: delivery.partial,

@@ -5,8 +5,10 @@
 
 mod admission;
 mod answers;
+mod destroyed;
 mod download_keys;
 mod files;
+mod rootless;
 mod support;
 
 mod compliance_admission;

@@ -1,9 +1,9 @@
-//! `antumbra keys`: make the daemon's keys.
+//! `antumbra keys generate`: make the daemon's keys.
 
 use antumbra_jobs::SystemClock;
 
-use super::args::SettingsArgs;
-use super::{Exit, KeyFiles, key_files, note, say, settings};
+use crate::cli::args::SettingsArgs;
+use crate::cli::{Exit, KeyFiles, key_files, note, say, settings};
 
 /// Makes the keys and prints the gateway key's hash as a table of settings: `keys generate >> antumbra.toml` puts it there.
 pub(super) async fn generate(args: &SettingsArgs) -> anyhow::Result<Exit> {
