@@ -23,4 +23,12 @@ mod tls;
 mod artifact;
 mod memory;
 
+mod keys_destroyed;
+mod keys_rotation;
+
+mod corpora;
+mod interop;
+mod outage;
+mod roots;
+
 mod tidy;

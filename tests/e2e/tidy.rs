@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use toml_edit::{DocumentMut, Item, TableLike};
 
 /// Who may depend on whom (ARCHITECTURE.md, "The house"); complete.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     (
         "antumbra",
         &[
@@ -49,6 +49,8 @@ const ARROWS: [(&str, &[&str]); 9] = [
             "antumbra-crypto",
         ],
     ),
+    // A workspace of its own, for `cargo fuzz` alone.
+    ("antumbra-fuzz", &["antumbra-crypto"]),
 ];
 
 #[test]
@@ -194,6 +196,28 @@ fn lock_file_has_one_tls_and_crypto_provider() -> anyhow::Result<()> {
     for banned in ["aws-lc-sys", "aws-lc-rs", "openssl-sys", "openssl", "native-tls", "rsa"] {
         assert!(!names.contains(banned), "{banned} came in through a feature");
     }
+    Ok(())
+}
+
+/// What is fuzzed is what is shipped.
+#[test]
+fn fuzzer_locks_the_same_versions() -> anyhow::Result<()> {
+    let versions = |file: &str| -> anyhow::Result<BTreeSet<(String, String)>> {
+        let lock: DocumentMut = fs::read_to_string(repository().join(file))?.parse()?;
+        let packages = lock.get("package").and_then(|item| item.as_array_of_tables());
+        let text = |package: &toml_edit::Table, key: &str| {
+            package.get(key).and_then(|item| item.as_str()).unwrap_or_default().to_owned()
+        };
+        let packages = packages.context("no packages")?.iter();
+        Ok(packages.map(|package| (text(package, "name"), text(package, "version"))).collect())
+    };
+    let (ours, fuzzers) = (versions("Cargo.lock")?, versions("tests/fuzz/Cargo.lock")?);
+    let more: Vec<&str> = fuzzers.difference(&ours).map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        more,
+        ["antumbra-fuzz", "arbitrary", "libfuzzer-sys"],
+        "copy Cargo.lock to tests/fuzz and build there"
+    );
     Ok(())
 }
 

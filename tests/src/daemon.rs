@@ -160,6 +160,14 @@ impl Daemon {
         Ok(())
     }
 
+    /// Sends a signal by name and lets it go on.
+    ///
+    /// # Errors
+    /// When it had ended by itself.
+    pub fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        send(self.child.id(), signal)
+    }
+
     /// Asks it to stop, as service managers do, and returns its exit code.
     ///
     /// # Errors

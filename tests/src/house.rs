@@ -1,6 +1,8 @@
 //! Where does one story live? A directory of its own with the shared source, keys and settings, and a new, empty store.
 
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -21,6 +23,32 @@ impl House {
     /// # Errors
     /// When a file cannot be copied, or a command fails.
     pub fn new(scale: Scale) -> anyhow::Result<Self> {
+        let mut house = Self::furnished(scale)?;
+        house.api_key = house.new_api_key(&[])?;
+        Ok(house)
+    }
+
+    /// Furnishes a directory whose key ring is made anew, under a root key of the story's own: `furnish` writes what is needed into
+    /// the folder of the keys and returns the settings of `[keys]` behind `ring`.
+    ///
+    /// # Errors
+    /// As [`House::new`], and those of `furnish` and `keys generate`.
+    pub fn with_keys(
+        scale: Scale,
+        furnish: impl FnOnce(&Path) -> anyhow::Result<String>,
+    ) -> anyhow::Result<Self> {
+        let mut house = Self::furnished(scale)?;
+        for name in ["ring.json", "root.key", "public.pem"] {
+            fs::remove_file(house.path("keys").join(name))?;
+        }
+        house.set_keys(&furnish(&house.path("keys"))?)?;
+        // The gateway key and its hash in the settings stay.
+        house.antumbra(&["keys", "generate"])?.ok()?;
+        house.api_key = house.new_api_key(&[])?;
+        Ok(house)
+    }
+
+    fn furnished(scale: Scale) -> anyhow::Result<Self> {
         let prepared = Prepared::of(scale)?;
         let binary = binary()?;
         let shelf = binary.parent().context("the binary lies nowhere")?.join("houses");
@@ -36,9 +64,7 @@ impl House {
         }
         fs::copy(prepared.root().join("antumbra.toml"), root.join("antumbra.toml"))?;
         fs::hard_link(prepared.root().join("source/shop.db"), root.join("source/shop.db"))?;
-        let mut house = Self { directory, api_key: String::new() };
-        house.api_key = house.new_api_key(&[])?;
-        Ok(house)
+        Ok(Self { directory, api_key: String::new() })
     }
 
     /// Returns the directory.
@@ -121,6 +147,26 @@ impl House {
         Ok(false)
     }
 
+    /// Puts other settings in the place of those of `[keys]` behind `ring`.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn set_keys(&self, keys: &str) -> anyhow::Result<()> {
+        let path = self.path("antumbra.toml");
+        let settings = fs::read_to_string(&path)?;
+        let (head, rest) = settings.split_once(RING).context("the settings have no ring")?;
+        let (_, tail) = rest.split_once("[gateway]").context("the settings have no gateway")?;
+        Ok(fs::write(&path, format!("{head}{RING}{keys}\n\n[gateway]{tail}"))?)
+    }
+
+    /// Writes a file that only its owner can read, in the folder of the keys.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn set_secret(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        private(&self.path("keys").join(name), text)
+    }
+
     /// Puts other silos in the place of the settings' own.
     ///
     /// # Errors
@@ -143,3 +189,15 @@ impl House {
         Ok(fs::write(&path, settings)?)
     }
 }
+
+/// Writes a file that only its owner can read; one that is there is emptied first.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    Ok(file.write_all(text.as_bytes())?)
+}
+
+const RING: &str = "ring = \"keys/ring.json\"\n";

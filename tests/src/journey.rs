@@ -22,6 +22,16 @@ pub fn submission(formats: &[&str]) -> Value {
     })
 }
 
+/// Asks for the data of the person with this loyalty number, who may be nobody: no other request's duplicate.
+#[must_use]
+pub fn submission_of(person: u32, formats: &[&str]) -> Value {
+    let mut body = submission(formats);
+    if let Some(subject) = body.get_mut("subject") {
+        *subject = json!({ "coreIdentifier": format!("AP-{person:06}") });
+    }
+    body
+}
+
 /// A client with its two keys.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -83,7 +93,15 @@ impl Caller {
     /// # Errors
     /// When it is refused.
     pub async fn submit(&self, formats: &[&str]) -> anyhow::Result<String> {
-        let reply = self.post(&submission(formats).to_string()).await?;
+        self.submit_body(&submission(formats)).await
+    }
+
+    /// Submits any request and returns its id.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn submit_body(&self, body: &Value) -> anyhow::Result<String> {
+        let reply = self.post(&body.to_string()).await?;
         ensure!(reply.complete(), "refused: {} {}", reply.status, reply.text());
         let answer = reply.json()?;
         let id = answer.pointer("/request/id").and_then(Value::as_str);

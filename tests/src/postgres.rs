@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
 
+use crate::house::private;
 use crate::{House, command, run};
 
 /// A server; stopped and removed when dropped.
@@ -153,13 +154,6 @@ fn tools() -> anyhow::Result<PathBuf> {
     let (_, tools) = found.pop().context("no PostgreSQL server (tests/run installs it)")?;
     ensure!(tools.join("initdb").is_file(), "no server in {}", tools.display());
     Ok(tools)
-}
-
-/// Writes a file that only its owner can read.
-fn private(path: &Path, text: &str) -> anyhow::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    Ok(file.write_all(text.as_bytes())?)
 }
 
 const INSTALLED: &str = "/usr/lib/postgresql";

@@ -70,10 +70,16 @@ pub(crate) fn help() -> String {
 }
 
 /// Every bench, with what it measures.
-pub(crate) const BENCHES: [(&str, &str); 1] = [(
-    "demo-export",
-    "the busiest person of the demo's shop in four formats: submit, poll, download; beside plain Python",
-)];
+pub(crate) const BENCHES: [(&str, &str); 2] = [
+    (
+        "demo-export",
+        "the busiest person of the demo's shop in four formats: submit, poll, download; beside plain Python",
+    ),
+    (
+        "seal",
+        "1 GiB in memory through sealed streams and as one message, ranges of a sealed object; beside openssl",
+    ),
+];
 
 const RUNS: u32 = 5;
 
@@ -86,7 +92,7 @@ Measures the real binary beside a yardstick, in turns.
   --check    exit with 1 when an aim is missed
   --json     one JSON object instead of the table
 
-The binary is what ANTUMBRA_BIN names, else `cargo build --release -p antumbra` makes it. ANTUMBRA_PYTHON names a Python with
+`seal` measures what is linked into this program. For others the binary is what ANTUMBRA_BIN names, else `cargo build --release -p antumbra` makes it. ANTUMBRA_PYTHON names a Python with
 pyarrow; without one the yardstick leaves Parquet out, and the report says so.
 
 ";

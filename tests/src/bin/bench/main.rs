@@ -11,6 +11,8 @@ mod figures;
 mod measure;
 mod product;
 mod report;
+mod seal;
+mod seal_ranges;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -20,6 +22,7 @@ use anyhow::Context;
 use arguments::{Arguments, Ask};
 use demo_export::DemoExport;
 use measure::measure;
+use seal::Seal;
 
 fn main() -> ExitCode {
     match run() {
@@ -41,10 +44,13 @@ fn run() -> anyhow::Result<ExitCode> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.context("no runtime")?;
     let report = runtime.block_on(async {
-        product::choose()?;
         // One arm for each bench; `arguments::BENCHES` names them.
         match arguments.bench {
-            "demo-export" => measure::<DemoExport>(&arguments).await,
+            "demo-export" => {
+                product::choose()?;
+                measure::<DemoExport>(&arguments).await
+            }
+            "seal" => measure::<Seal>(&arguments).await,
             other => anyhow::bail!("{other} has a name and no steps"),
         }
     })?;

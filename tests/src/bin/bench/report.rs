@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::aims::{AIMS, Aim};
+use crate::aims::{AIMS, Aim, Bound};
 use crate::arguments::Arguments;
 use crate::figures::Series;
 
@@ -46,7 +46,7 @@ pub(crate) struct Yardstick {
 pub(crate) struct Verdict {
     /// The aim.
     pub(crate) aim: Aim,
-    /// The worst run's value; not a number if nothing measured it.
+    /// The worst run's value, or the ratio of the medians; not a number if nothing measured it.
     pub(crate) found: f64,
     /// Whether it was met.
     pub(crate) met: bool,
@@ -62,7 +62,7 @@ impl Report {
         yardstick: Yardstick,
     ) -> Self {
         let aims = AIMS.into_iter().filter(|aim| aim.bench == arguments.bench);
-        let verdicts = aims.map(|aim| judged(aim, &ours)).collect();
+        let verdicts = aims.map(|aim| judged(aim, &ours, &theirs)).collect();
         let Arguments { bench, runs, .. } = *arguments;
         Self { bench, runs, machine, ours, theirs, yardstick, verdicts }
     }
@@ -124,8 +124,12 @@ impl Report {
             .verdicts
             .iter()
             .map(|Verdict { aim, found, met }| {
-                let Aim { figure, at_most, unit, .. } = aim;
-                json!({ "figure": figure, "atMost": at_most, "unit": unit, "found": found, "met": met })
+                let Aim { figure, unit, .. } = aim;
+                let (bound, value) = match aim.bound {
+                    Bound::AtMost(most) => ("atMost", most),
+                    Bound::TimesYardstick(least) => ("timesYardstick", least),
+                };
+                json!({ "figure": figure, bound: value, "unit": unit, "found": found, "met": met })
             })
             .collect();
         let report = json!({
@@ -143,10 +147,19 @@ impl Report {
 }
 
 /// What nothing measured is not met.
-fn judged(aim: Aim, ours: &[Series]) -> Verdict {
-    let measured = ours.iter().find(|series| series.name == aim.figure && series.unit == aim.unit);
-    let found = measured.map_or(f64::NAN, Series::greatest);
-    Verdict { aim, found, met: found <= aim.at_most }
+fn judged(aim: Aim, ours: &[Series], theirs: &[Series]) -> Verdict {
+    let named = |series: &&Series| series.name == aim.figure && series.unit == aim.unit;
+    let (ours, theirs) = (ours.iter().find(named), theirs.iter().find(named));
+    match aim.bound {
+        Bound::AtMost(most) => {
+            let found = ours.map_or(f64::NAN, Series::greatest);
+            Verdict { aim, found, met: found <= most }
+        }
+        Bound::TimesYardstick(least) => {
+            let found = ours.zip(theirs).map_or(f64::NAN, |(ours, theirs)| ratio(ours, theirs));
+            Verdict { aim, found, met: found >= least }
+        }
+    }
 }
 
 fn ratio(ours: &Series, theirs: &Series) -> f64 {
@@ -184,6 +197,23 @@ mod tests {
         assert!(!report(&[10.0, 96.5]).verdicts[0].met);
         assert!(!report(&[]).verdicts[0].met, "what was not measured is not met");
         assert!(report(&[10.0, 96.5]).table().contains("aim MISSED: peak RSS"));
+    }
+
+    #[test]
+    fn ratio_of_the_medians_is_what_a_yardstick_bounds() {
+        let aim = Aim {
+            bench: "seal",
+            figure: "seal",
+            unit: "GB/s",
+            bound: Bound::TimesYardstick(1.2),
+            why: "x",
+        };
+        let series =
+            |values: &[f64]| [Series { name: "seal", unit: "GB/s", values: values.to_vec() }];
+        let met = |ours: &[f64], theirs: &[f64]| judged(aim, &series(ours), &series(theirs)).met;
+        assert!(met(&[1.0, 2.5, 3.0], &[2.0, 2.0, 9.0]));
+        assert!(!met(&[9.0, 2.3, 2.0], &[2.0, 2.0, 2.0]));
+        assert!(!judged(aim, &series(&[5.0]), &[]).met, "nothing to compare with");
     }
 
     #[test]

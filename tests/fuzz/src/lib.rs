@@ -1,0 +1,4 @@
+//! The targets, from the one place where ordinary tests have them, too.
+
+#[path = "../../src/fuzz/mod.rs"]
+pub mod fuzz;
