@@ -34,6 +34,8 @@ impl<'d> Recipe<'d> {
                     }
                 }
                 1 => stream.truncate(at),
+                // Doubling again and again would fill the memory with what is no stream anyway.
+                2 if len > 2 * LONGEST => {}
                 2 => stream.extend_from_within(at..),
                 3 => drop(stream.drain(at..at + self.number(len - at))),
                 4 => stream.insert(at, *step),
