@@ -24,6 +24,15 @@
 //! # }
 //! ```
 
+mod hash;
 mod sealer;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 pub use sealer::{MAX_LEN, MessageSealer, NONCE_LEN, TAG_LEN};
+
+/// Bytes of a block of AES and GHASH.
+const BLOCK_LEN: usize = 16;
+
+/// A block of AES and GHASH.
+type Block = [u8; BLOCK_LEN];

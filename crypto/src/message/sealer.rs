@@ -6,10 +6,10 @@ use aes::Aes256Enc;
 use aes::cipher::{Array, InnerIvInit, KeyInit, StreamCipherCore};
 use ctr::CtrCore;
 use ctr::flavors::Ctr32BE;
-use ghash::GHash;
-use ghash::universal_hash::UniversalHash;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::hash::Hash;
+use super::{BLOCK_LEN, Block};
 use crate::{Error, Secret32};
 
 /// Bytes of the nonce.
@@ -27,7 +27,7 @@ pub const MAX_LEN: u64 = (1 << 36) - 32;
 /// is overwritten either way.
 pub struct MessageSealer {
     keystream: Box<CtrCore<Aes256Enc, Ctr32BE>>,
-    hash: Box<GHash>,
+    hash: Hash,
     /// What hides the hash: the first block of the keystream.
     mask: Zeroizing<Block>,
     /// The block that the last piece ended in: its keystream, its ciphertext (zeros behind it), how far it is filled.
@@ -53,7 +53,7 @@ impl MessageSealer {
         let cipher = Aes256Enc::new(key.expose().into());
         let mut hash_key = Zeroizing::new(Block::default());
         aes::cipher::BlockCipherEncrypt::encrypt_block(&cipher, (&mut *hash_key).into());
-        let mut hash = Box::new(GHash::new((&*hash_key).into()));
+        let mut hash = Hash::new(&hash_key);
         hash.update_padded(aad);
         let mut keystream = Box::new(CtrCore::inner_iv_init(cipher, (&first).into()));
         let mut mask = Zeroizing::new(Block::default());
@@ -121,7 +121,7 @@ impl MessageSealer {
         of_aad.copy_from_slice(&self.aad_len.saturating_mul(8).to_be_bytes());
         of_message.copy_from_slice(&(self.len * 8).to_be_bytes());
         self.hash.update(&[lengths.into()]);
-        let mut tag = hashed(&self.hash);
+        let mut tag = self.hash.value();
         tag.iter_mut().zip(*self.mask).for_each(|(byte, mask)| *byte ^= mask);
         tag
     }
@@ -143,21 +143,12 @@ impl MessageSealer {
     }
 }
 
-/// Reads the hash without taking it out of its box, where it is overwritten when dropped. Moved out, it would leave
-/// its key in freed memory.
-fn hashed(hash: &GHash) -> Block {
-    hash.clone().finalize().into()
-}
-
 impl fmt::Debug for MessageSealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MessageSealer").field("len", &self.len).finish_non_exhaustive()
     }
 }
 
-type Block = [u8; BLOCK_LEN];
-
-const BLOCK_LEN: usize = 16;
 /// Blocks that are encrypted and then hashed: 64 KiB. Shorter runs pay more often for setting up cipher and hash.
 const RUN: usize = 4096;
 
