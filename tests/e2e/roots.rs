@@ -90,17 +90,46 @@ async fn vault_key_is_rotated_and_its_old_version_forgotten() -> anyhow::Result<
         return Ok(());
     }
     let bao = OpenBao::start().await?;
-    let root = vault(&bao, OpenBao::KEY, VaultAuth::Token(source(&bao.token("1h").await?)))?;
-    let old = root.wrap(&secret(), &place()).await?;
-    bao.rotate_key().await?;
-    assert_eq!(root.unwrap(&old, &place()).await?.expose(), secret().expose());
-    let new = root.rewrap(&old, &place()).await?;
-    assert_ne!(new, old);
-    bao.forget_before(2).await?;
-    assert!(root.unwrap(&old, &place()).await.is_err(), "a forgotten version opens");
-    assert_eq!(root.unwrap(&new, &place()).await?.expose(), secret().expose());
-    assert!(root.unwrap(&new, &place().with("elsewhere")).await.is_err(), "it moved");
+    for key in [OpenBao::KEY, OpenBao::DERIVED_KEY] {
+        let root = vault(&bao, key, VaultAuth::Token(source(&bao.token("1h").await?)))?;
+        let old = root.wrap(&secret(), &place()).await?;
+        assert_eq!(root.rewrap(&old, &place()).await?, old, "{key}: nothing newer");
+        bao.rotate_key(key).await?;
+        assert_eq!(root.unwrap(&old, &place()).await?.expose(), secret().expose());
+        assert!(root.rewrap(&old, &place().with("elsewhere")).await.is_err(), "{key}: it moved");
+        let new = root.rewrap(&old, &place()).await?;
+        assert_ne!(new, old);
+        bao.forget_before(key, 2).await?;
+        assert!(root.unwrap(&old, &place()).await.is_err(), "{key}: a forgotten version opens");
+        assert_eq!(root.unwrap(&new, &place()).await?.expose(), secret().expose());
+        assert!(root.unwrap(&new, &place().with("elsewhere")).await.is_err(), "{key}: it moved");
+    }
     Ok(())
+}
+
+#[tokio::test]
+async fn vault_with_a_derived_key_does_what_every_root_does() -> anyhow::Result<()> {
+    if left_out("python") {
+        return Ok(());
+    }
+    let bao = OpenBao::start().await?;
+    let auth = VaultAuth::Token(source(&bao.token("1h").await?));
+    let root = vault(&bao, OpenBao::DERIVED_KEY, auth.clone())?;
+    conformance::every(&root).await;
+    conformance::strangers(&root, &vault(&bao, OpenBao::OTHER_KEY, auth.clone())?).await;
+
+    // A key that is not derived ignores the context: whoever says that it is must not get a wrap that any context opens.
+    let mistaken = Vault { derived: true, ..settings(&bao, OpenBao::KEY, auth.clone()) };
+    let mistaken = VaultRoot::new(mistaken)?;
+    for refused in
+        [mistaken.wrap(&secret(), &place()).await.err(), mistaken.generate(&place()).await.err()]
+    {
+        refused_by_operator(&refused.context("it wraps")?, "a key that is not derived")?;
+    }
+    // And the other way round.
+    let mistaken = Vault { derived: false, ..settings(&bao, OpenBao::DERIVED_KEY, auth) };
+    let refused = VaultRoot::new(mistaken)?.wrap(&secret(), &place()).await.err();
+    refused_by_operator(&refused.context("it wraps")?, "a derived key without a context")
 }
 
 #[tokio::test]
@@ -362,15 +391,20 @@ fn kms_settings(keys: &Path, moto: &Moto, url: &str, more: &str) -> anyhow::Resu
 }
 
 fn vault(bao: &OpenBao, key: &str, auth: VaultAuth) -> anyhow::Result<VaultRoot> {
-    Ok(VaultRoot::new(Vault {
+    Ok(VaultRoot::new(settings(bao, key, auth))?)
+}
+
+fn settings(bao: &OpenBao, key: &str, auth: VaultAuth) -> Vault {
+    Vault {
         address: bao.url(),
         mount: OpenBao::MOUNT.to_owned(),
         key: key.to_owned(),
+        derived: key == OpenBao::DERIVED_KEY,
         namespace: None,
         auth,
         ca: None,
         patience: PATIENT,
-    })?)
+    }
 }
 
 fn role_auth(role: &AppRole) -> VaultAuth {

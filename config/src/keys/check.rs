@@ -189,6 +189,7 @@ fn check_vault(table: RootTable, path: &[String], report: &mut Report) -> Option
         address: address?,
         mount,
         key: key?,
+        derived: table.derived.unwrap_or_default(),
         namespace: table.namespace,
         login: login?,
         ca: check_ca(table.ca, path, report),

@@ -93,6 +93,8 @@ pub enum RootKey {
         mount: String,
         /// The name of the key.
         key: String,
+        /// Whether the vault derives the key of each wrap from its context.
+        derived: bool,
         /// The namespace of the mount.
         namespace: Option<String>,
         /// How to log in.

@@ -67,6 +67,8 @@ pub(crate) struct RootTable {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mount: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) derived: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) namespace: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token: Option<SecretRef>,
@@ -151,12 +153,23 @@ impl From<RootKey> for RootTable {
                     },
                 }
             }
-            RootKey::Vault { address, mount, key, namespace, login, ca, timeout, attempts } => {
+            RootKey::Vault {
+                address,
+                mount,
+                key,
+                derived,
+                namespace,
+                login,
+                ca,
+                timeout,
+                attempts,
+            } => {
                 let whole = Self {
                     r#type: Some(RootType::Vault),
                     key: Some(KeyField::Name(key)),
                     address: Some(address),
                     mount: Some(mount),
+                    derived: derived.then_some(true),
                     namespace,
                     ca: ca.map(lossy),
                     timeout: Some(timeout),
@@ -246,7 +259,7 @@ const VAULT: &[RootType] = &[RootType::Vault];
 const REMOTE: &[RootType] = &[RootType::AwsKms, RootType::Vault];
 
 /// Which types have which key.
-const OWNERS: [(&str, &[RootType], There); 19] = [
+const OWNERS: [(&str, &[RootType], There); 20] = [
     ("file", LOCAL, |table| table.file.is_some()),
     ("env", LOCAL, |table| table.env.is_some()),
     ("credential", LOCAL, |table| table.credential.is_some()),
@@ -258,6 +271,7 @@ const OWNERS: [(&str, &[RootType], There); 19] = [
     ("session_token", AWS, |table| table.session_token.is_some()),
     ("address", VAULT, |table| table.address.is_some()),
     ("mount", VAULT, |table| table.mount.is_some()),
+    ("derived", VAULT, |table| table.derived.is_some()),
     ("namespace", VAULT, |table| table.namespace.is_some()),
     ("token", VAULT, |table| table.token.is_some()),
     ("role_id", VAULT, |table| table.role_id.is_some()),

@@ -206,6 +206,7 @@ mod tests {
             address: "http://127.0.0.1:1".parse().unwrap(),
             mount: "transit".to_owned(),
             key: "antumbra".to_owned(),
+            derived: false,
             namespace: None,
             login: VaultLogin::Token(SecretRef::Env("TOKEN".to_owned())),
             ca: None,

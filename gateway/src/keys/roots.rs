@@ -116,11 +116,22 @@ impl Opened {
                 })?;
                 self.add_cached(Arc::new(kms), cache);
             }
-            RootKey::Vault { address, mount, key, namespace, login, ca, timeout, attempts } => {
+            RootKey::Vault {
+                address,
+                mount,
+                key,
+                derived,
+                namespace,
+                login,
+                ca,
+                timeout,
+                attempts,
+            } => {
                 let vault = VaultRoot::new(Vault {
                     address: address.to_string(),
                     mount: mount.clone(),
                     key: key.clone(),
+                    derived: *derived,
                     namespace: namespace.clone(),
                     auth: auth(login, environment)?,
                     ca: ca.clone(),
@@ -234,6 +245,7 @@ mod tests {
             address: "http://127.0.0.1:1".parse().unwrap(),
             mount: "transit".to_owned(),
             key: "antumbra".to_owned(),
+            derived: false,
             namespace: None,
             login,
             ca: None,

@@ -36,6 +36,7 @@ fn vault(login: VaultLogin) -> RootKey {
         address: "http://127.0.0.1:1".parse().unwrap(),
         mount: "transit".to_owned(),
         key: "antumbra".to_owned(),
+        derived: false,
         namespace: None,
         login,
         ca: None,

@@ -38,6 +38,8 @@ impl OpenBao {
     pub const KEY: &str = "antumbra";
     /// Another key that they may use.
     pub const OTHER_KEY: &str = "antumbra-other";
+    /// A key of which the key of each wrap is derived.
+    pub const DERIVED_KEY: &str = "antumbra-derived";
     /// A key that the policy does not name.
     pub const FORBIDDEN_KEY: &str = "somebody-elses";
 
@@ -160,21 +162,21 @@ impl OpenBao {
         self.post(&path, &json!({ "secret_id": role.secret_id })).await.map(drop)
     }
 
-    /// Makes a new version of the key.
+    /// Makes a new version of a key.
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn rotate_key(&self) -> anyhow::Result<()> {
-        let path = format!("{}/keys/{}/rotate", Self::MOUNT, Self::KEY);
+    pub async fn rotate_key(&self, key: &str) -> anyhow::Result<()> {
+        let path = format!("{}/keys/{key}/rotate", Self::MOUNT);
         self.post(&path, &json!({})).await.map(drop)
     }
 
-    /// Lets versions of the key before this one open nothing any more.
+    /// Lets versions of a key before this one open nothing any more.
     ///
     /// # Errors
     /// When the server refuses.
-    pub async fn forget_before(&self, version: u32) -> anyhow::Result<()> {
-        let path = format!("{}/keys/{}/config", Self::MOUNT, Self::KEY);
+    pub async fn forget_before(&self, key: &str, version: u32) -> anyhow::Result<()> {
+        let path = format!("{}/keys/{key}/config", Self::MOUNT);
         self.post(&path, &json!({ "min_decryption_version": version })).await.map(drop)
     }
 
@@ -201,10 +203,13 @@ impl OpenBao {
         for key in [Self::KEY, Self::OTHER_KEY, Self::FORBIDDEN_KEY] {
             self.post(&format!("{}/keys/{key}", Self::MOUNT), &json!({})).await?;
         }
+        let derived = json!({ "derived": true });
+        self.post(&format!("{}/keys/{}", Self::MOUNT, Self::DERIVED_KEY), &derived).await?;
         self.post("sys/auth/approle", &json!({ "type": "approle" })).await?;
         let mut policy = String::new();
-        for key in [Self::KEY, Self::OTHER_KEY] {
-            for call in CALLS {
+        let calls = |key| if key == Self::DERIVED_KEY { &CALLS[..] } else { &CALLS[..3] };
+        for key in [Self::KEY, Self::OTHER_KEY, Self::DERIVED_KEY] {
+            for call in calls(key) {
                 let path = format!("{}/{call}/{key}", Self::MOUNT);
                 policy.push_str(&format!("path \"{path}\" {{ capabilities = [\"update\"] }}\n"));
             }
@@ -236,5 +241,5 @@ fn text(answer: &Value, at: &str) -> anyhow::Result<String> {
 /// Of a server that nobody else reaches and that holds nothing of anybody.
 const ROOT: &str = "e2e-root-token-of-a-server-of-an-hour";
 const POLICY: &str = "antumbra";
-/// As `docs/KEYS.md` lists them.
-const CALLS: [&str; 3] = ["encrypt", "decrypt", "datakey/plaintext"];
+/// As `docs/KEYS.md` lists them; the last for a derived key only.
+const CALLS: [&str; 4] = ["encrypt", "decrypt", "datakey/plaintext", "rewrap"];

@@ -45,6 +45,7 @@ fn hint(status: u16, body: &[u8]) -> Option<&'static str> {
         400 if says(body, &["disallowed by policy"]) => {
             Some("the key's `min_decryption_version` is above this version")
         }
+        400 if says(body, &["key derivation"]) => Some("the key is derived: say so by `derived`"),
         400 if says(body, &["associated_data", "associated data"]) => {
             Some("the key's type takes no associated data")
         }

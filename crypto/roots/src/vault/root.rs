@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
 
 use super::Vault;
 use super::calls::Calls;
@@ -14,16 +15,21 @@ use crate::secret_text::SecretText;
 
 /// Wraps with a key that never leaves the transit engine of a vault.
 ///
-/// Its id is `vault:<mount>/<key>`. The context goes to the vault as associated data. The bytes of
-/// a wrap are in `crypto/FORMAT.md` § Vault root.
+/// Its id is `vault:<mount>/<key>`. The context goes to the vault as associated data or, with a key
+/// that is [derived](Vault::derived), as what the key of each wrap is derived from. The bytes of a
+/// wrap are in `crypto/FORMAT.md` § Vault root.
 ///
-/// A rewrap unwraps and wraps: the vault's own `rewrap` opens nothing that has associated data. If
-/// the vault's key has no newer version, the wrap stays as it is.
+/// A derived key is rewrapped by the vault's own `rewrap`, which shows us nothing. That call opens nothing
+/// that has associated data, so that another key's wraps are unwrapped and wrapped. If the vault's key has no
+/// newer version, the wrap stays as it is.
 #[derive(Debug)]
 pub struct VaultRoot {
     id: String,
     mount: String,
     key: String,
+    derived: bool,
+    /// A vault ignores, without a word, the context of a key that is not derived: once it showed that it does not.
+    is_bound: OnceCell<()>,
     calls: Calls,
 }
 
@@ -35,8 +41,30 @@ impl VaultRoot {
     /// [`Error::Setting`] names the field, [`Error::CaFile`] the file; [`Error::NoAuthorities`].
     pub fn new(settings: Vault) -> Result<Self, Error> {
         let calls = Calls::new(&settings)?;
-        let Vault { mount, key, .. } = settings;
-        Ok(Self { id: format!("vault:{mount}/{key}"), mount, key, calls })
+        let Vault { mount, key, derived, .. } = settings;
+        let id = format!("vault:{mount}/{key}");
+        Ok(Self { id, mount, key, derived, is_bound: OnceCell::new(), calls })
+    }
+
+    /// Makes sure that wraps are bound to their context, whatever the settings say of the key.
+    async fn bound(&self) -> Result<(), Fault> {
+        if !self.derived {
+            return Ok(());
+        }
+        self.is_bound.get_or_try_init(async || self.prove_bound().await).await.copied()
+    }
+
+    async fn prove_bound(&self) -> Result<(), Fault> {
+        let probe = Context::new("antumbra/probe");
+        let wrapped =
+            self.encrypt(&SecretBytes::from_slice(&[0]), &probe.clone().with("a")).await?;
+        match self.decrypt(&wrapped, &probe.with("b")).await {
+            Err(Fault::Bytes(CryptoError::Authentication)) => Ok(()),
+            Err(fault) => Err(fault),
+            Ok(_) => {
+                Err(self.calls.misfit("a wrap that any context opens: the key is not derived"))
+            }
+        }
     }
 
     async fn encrypt(&self, secret: &SecretBytes, context: &Context) -> Result<Vec<u8>, Fault> {
@@ -44,20 +72,19 @@ impl VaultRoot {
             return Err(CryptoError::LimitReached { what: "bytes of one wrapped key" }.into());
         }
         let parameters =
-            Encrypt { plaintext: SecretText::of(secret), associated_data: associated(context) };
+            Encrypt { plaintext: SecretText::of(secret), binding: self.binding(context) };
         let answer: Wrapped = self.calls.call(&self.path("encrypt"), &parameters).await?;
         self.versioned(&answer.ciphertext)
     }
 
     async fn decrypt(&self, wrapped: &[u8], context: &Context) -> Result<SecretBytes, Fault> {
-        let parameters =
-            Decrypt { ciphertext: text(wrapped)?, associated_data: associated(context) };
+        let parameters = Reading { ciphertext: text(wrapped)?, binding: self.binding(context) };
         let answer: Unwrapped = self.calls.call(&self.path("decrypt"), &parameters).await?;
         answer.plaintext.read().ok_or_else(|| self.calls.misfit("no plaintext"))
     }
 
     async fn data_key(&self, context: &Context) -> Result<(Secret32, Vec<u8>), Fault> {
-        let parameters = GenerateDataKey { bits: 256, associated_data: associated(context) };
+        let parameters = GenerateDataKey { bits: 256, binding: self.binding(context) };
         let path = self.path("datakey/plaintext");
         let answer: DataKey = self.calls.call(&path, &parameters).await?;
         let secret = answer.plaintext.read();
@@ -92,6 +119,18 @@ impl VaultRoot {
         Err(self.calls.misfit("a wrap of another key"))
     }
 
+    /// Has the vault wrap anew what it opens itself.
+    async fn rewrap_there(&self, wrapped: &[u8], context: &Context) -> Result<Vec<u8>, Fault> {
+        let parameters = Reading { ciphertext: text(wrapped)?, binding: self.binding(context) };
+        let answer: Wrapped = self.calls.call(&self.path("rewrap"), &parameters).await?;
+        self.versioned(&answer.ciphertext)
+    }
+
+    fn binding(&self, context: &Context) -> Binding {
+        let text = STANDARD.encode(context.as_bytes());
+        if self.derived { Binding::Context(text) } else { Binding::AssociatedData(text) }
+    }
+
     fn path(&self, operation: &str) -> String {
         format!("{}/{operation}/{}", self.mount, self.key)
     }
@@ -111,7 +150,11 @@ impl Root for VaultRoot {
     }
 
     async fn wrap(&self, secret: &SecretBytes, context: &Context) -> Result<Vec<u8>, CryptoError> {
-        self.encrypt(secret, context).await.map_err(|fault| fault.of(&self.id))
+        let wrapping = async {
+            self.bound().await?;
+            self.encrypt(secret, context).await
+        };
+        wrapping.await.map_err(|fault| fault.of(&self.id))
     }
 
     async fn unwrap(&self, wrapped: &[u8], context: &Context) -> Result<SecretBytes, CryptoError> {
@@ -119,18 +162,23 @@ impl Root for VaultRoot {
     }
 
     async fn generate(&self, context: &Context) -> Result<(Secret32, Vec<u8>), CryptoError> {
-        self.data_key(context).await.map_err(|fault| fault.of(&self.id))
+        let generating = async {
+            self.bound().await?;
+            self.data_key(context).await
+        };
+        generating.await.map_err(|fault| fault.of(&self.id))
     }
 
     async fn rewrap(&self, wrapped: &[u8], context: &Context) -> Result<Vec<u8>, CryptoError> {
-        let secret = self.unwrap(wrapped, context).await?;
-        let anew = self.wrap(&secret, context).await?;
+        let anew = if self.derived {
+            let rewrapping = self.rewrap_there(wrapped, context).await;
+            rewrapping.map_err(|fault| fault.of(&self.id))?
+        } else {
+            let secret = self.unwrap(wrapped, context).await?;
+            self.wrap(&secret, context).await?
+        };
         Ok(if key_version(&anew) == key_version(wrapped) { wrapped.to_vec() } else { anew })
     }
-}
-
-fn associated(context: &Context) -> String {
-    STANDARD.encode(context.as_bytes())
 }
 
 /// Takes the vault's text out of a wrap.
@@ -162,22 +210,33 @@ fn is_ciphertext(text: &str) -> bool {
         && STANDARD.decode(base64).is_ok_and(|bytes| (MIN_BLOB..=MAX_BLOB).contains(&bytes.len()))
 }
 
+/// How a wrap is bound to its context.
 #[derive(Serialize)]
-struct Encrypt {
-    plaintext: SecretText,
-    associated_data: String,
+#[serde(rename_all = "snake_case")]
+enum Binding {
+    AssociatedData(String),
+    Context(String),
 }
 
 #[derive(Serialize)]
-struct Decrypt<'a> {
+struct Encrypt {
+    plaintext: SecretText,
+    #[serde(flatten)]
+    binding: Binding,
+}
+
+#[derive(Serialize)]
+struct Reading<'a> {
     ciphertext: &'a str,
-    associated_data: String,
+    #[serde(flatten)]
+    binding: Binding,
 }
 
 #[derive(Serialize)]
 struct GenerateDataKey {
     bits: u16,
-    associated_data: String,
+    #[serde(flatten)]
+    binding: Binding,
 }
 
 #[derive(Deserialize)]

@@ -30,6 +30,7 @@ fn settings(stub: &Stub, auth: VaultAuth) -> Vault {
         address: stub.url(),
         mount: "team/transit".to_owned(),
         key: "antumbra".to_owned(),
+        derived: false,
         namespace: Some("eu/prod".to_owned()),
         auth,
         ca: None,
@@ -212,6 +213,65 @@ async fn rewrap_changes_what_an_older_version_wrapped_and_nothing_else() {
     assert!(anew.starts_with(b"\x01vault:v2:"));
     assert_eq!(root.unwrap(&anew, &place()).await.unwrap().expose(), [7; 32]);
     assert_eq!(root.rewrap(&anew, &place()).await.unwrap(), anew);
+}
+
+/// The key of each wrap is derived from `context`; `rewrap` opens and wraps where the key is.
+fn deriving_vault(seen: &Seen) -> Reply {
+    let mut seen = seen.clone();
+    let mut body = seen.json();
+    assert!(body.get("associated_data").is_none(), "{body}");
+    body["associated_data"] = body["context"].take();
+    seen.body = body.to_string().into();
+    let Some(name) = seen.path.strip_prefix("/v1/team/transit/rewrap/") else {
+        return vault(&seen);
+    };
+    let name = name.to_owned();
+    seen.path = format!("/v1/team/transit/decrypt/{name}");
+    let Reply::Is(200, opened) = vault(&seen) else { return vault(&seen) };
+    let opened: serde_json::Value = serde_json::from_str(&opened).unwrap();
+    body["plaintext"] = opened["data"]["plaintext"].clone();
+    seen.body = body.to_string().into();
+    seen.path = format!("/v1/team/transit/encrypt/{name}");
+    match vault(&seen) {
+        Reply::Is(200, text) => Reply::Is(200, text.replace(":v1:", ":v2:")),
+        reply => reply,
+    }
+}
+
+fn deriving_root(stub: &Stub) -> VaultRoot {
+    let settings = settings(stub, VaultAuth::Token(always("s3cret-token")));
+    VaultRoot::new(Vault { derived: true, ..settings }).unwrap()
+}
+
+#[tokio::test]
+async fn derived_key_is_rewrapped_by_the_vault_and_its_plaintext_never_travels() {
+    let stub = Stub::start(|_, seen| deriving_vault(seen)).await;
+    let root = deriving_root(&stub);
+    let wrapped = wrap(&root).await.unwrap();
+    let before = stub.count();
+    let anew = root.rewrap(&wrapped, &place()).await.unwrap();
+    assert!(anew.starts_with(b"\x01vault:v2:"));
+    let calls: Vec<_> = stub.seen()[before..].iter().map(|call| call.path.clone()).collect();
+    assert_eq!(calls, ["/v1/team/transit/rewrap/antumbra"]);
+    let moved = root.rewrap(&wrapped, &place().with("x")).await.unwrap_err();
+    assert_eq!(moved.code(), "authentication_failed");
+}
+
+#[tokio::test]
+async fn key_that_is_not_derived_wraps_nothing_where_the_settings_say_that_it_is() {
+    // As vaults do: the context of such a key is ignored.
+    let stub = Stub::start(|_, seen| {
+        let mut seen = seen.clone();
+        let mut body = seen.json();
+        body["context"].take();
+        seen.body = body.to_string().into();
+        vault(&seen)
+    })
+    .await;
+    let root = deriving_root(&stub);
+    assert_eq!(cause(&wrap(&root).await.unwrap_err()), ("root_answer_malformed", Retry::Operator));
+    let error = root.generate(&place()).await.unwrap_err();
+    assert_eq!(cause(&error), ("root_answer_malformed", Retry::Operator));
 }
 
 #[tokio::test]
