@@ -23,7 +23,7 @@ pub(super) struct WideHash {
     #[zeroize(skip)]
     simd: Avx512,
     /// Each power of the key, H¹⁶ first, and what belongs to it for the split product.
-    powers: [Power; BLOCKS],
+    powers: [[Power; 4]; 4],
     sum: [u64; 2],
 }
 
@@ -31,7 +31,7 @@ impl WideHash {
     /// Starts a hash; `None` if the processor has not what it takes. It never leaves its box: a move would leave its key behind.
     pub(super) fn new(key: &[u8; 16]) -> Option<Box<Self>> {
         let simd = Level::new().as_avx512()?;
-        let mut made = Box::new(Self { simd, powers: [ZERO; BLOCKS], sum: [0; 2] });
+        let mut made = Box::new(Self { simd, powers: [[ZERO; 4]; 4], sum: [0; 2] });
         let mut first = times_x(u128::from_be_bytes(*key));
         expand(simd, halves(first), &mut made.powers);
         first.zeroize();
@@ -40,11 +40,13 @@ impl WideHash {
 
     /// Hashes whole blocks.
     pub(super) fn update(&mut self, bytes: &[u8]) {
-        let (runs, rest) = bytes.as_chunks::<{ 16 * BLOCKS }>();
+        let (blocks, _) = bytes.as_chunks::<16>();
+        let (fours, last) = blocks.as_chunks::<4>();
+        let (runs, rest) = fours.as_chunks::<4>();
         self.sum = many(self.simd, self.sum, &self.powers, runs);
-        let (blocks, _) = rest.as_chunks::<16>();
-        for block in blocks {
-            self.sum = one(self.simd, self.sum, self.powers.last().unwrap_or(&ZERO), block);
+        let [.., [.., key]] = &self.powers;
+        for block in rest.as_flattened().iter().chain(last) {
+            self.sum = one(self.simd, self.sum, key, block);
         }
     }
 
@@ -76,11 +78,11 @@ const fn halves(value: u128) -> [u64; 2] {
 
 kernel!(
     /// Computes the powers of the key.
-    fn expand(simd: Avx512, key: [u64; 2], powers: &mut [Power; BLOCKS]) {
+    fn expand(simd: Avx512, key: [u64; 2], powers: &mut [[Power; 4]; 4]) {
         let first = load(simd, key);
         let first_d = companion(simd, first);
         let mut power = first;
-        for place in powers.iter_mut().rev() {
+        for place in powers.as_flattened_mut().iter_mut().rev() {
             let d = companion(simd, power);
             *place = Power { h: store(simd, power), d: store(simd, d) };
             let (r, f) = product(simd, power, first, first_d);
@@ -100,31 +102,25 @@ kernel!(
 );
 
 kernel!(
-    /// Hashes runs of [`BLOCKS`] blocks.
+    /// Hashes runs of four times four blocks, each with one reduction.
     fn many(
         simd: Avx512,
         sum: [u64; 2],
-        powers: &[Power; BLOCKS],
-        runs: &[[u8; 16 * BLOCKS]],
+        powers: &[[Power; 4]; 4],
+        runs: &[[[[u8; 16]; 4]; 4]],
     ) -> [u64; 2] {
         let reversed = _mm512_set_epi64(
             LOW_BYTES, HIGH_BYTES, LOW_BYTES, HIGH_BYTES, LOW_BYTES, HIGH_BYTES, LOW_BYTES,
             HIGH_BYTES,
         );
-        let [p0, p1, p2, p3] = [
-            four(simd, powers, 0),
-            four(simd, powers, 1),
-            four(simd, powers, 2),
-            four(simd, powers, 3),
-        ];
+        let [p0, p1, p2, p3] = powers;
+        let (p0, p1, p2, p3) = (four(simd, p0), four(simd, p1), four(simd, p2), four(simd, p3));
         let mut sum = load(simd, sum);
-        for run in runs {
-            let (quarters, _) = run.as_chunks::<64>();
-            let [q0, q1, q2, q3] = quarters else { break };
-            let m0: __m512i = u8x64::from_slice(simd, q0).into();
-            let m1: __m512i = u8x64::from_slice(simd, q1).into();
-            let m2: __m512i = u8x64::from_slice(simd, q2).into();
-            let m3: __m512i = u8x64::from_slice(simd, q3).into();
+        for [q0, q1, q2, q3] in runs {
+            let m0: __m512i = u8x64::from_slice(simd, q0.as_flattened()).into();
+            let m1: __m512i = u8x64::from_slice(simd, q1.as_flattened()).into();
+            let m2: __m512i = u8x64::from_slice(simd, q2.as_flattened()).into();
+            let m3: __m512i = u8x64::from_slice(simd, q3.as_flattened()).into();
             let m0 = _mm512_shuffle_epi8(m0, reversed);
             let m0 = _mm512_xor_si512(m0, _mm512_zextsi128_si512(sum));
             let (r0, f0) = products(simd, m0, p0.0, p0.1);
@@ -156,11 +152,10 @@ kernel!(
 );
 
 kernel!(
-    /// Loads H and D of four powers, from the `nth` four on.
+    /// Loads H and D of four powers.
     #[inline]
-    fn four(simd: Avx512, powers: &[Power; BLOCKS], nth: usize) -> (__m512i, __m512i) {
-        let (fours, _) = powers.as_chunks::<4>();
-        let [a, b, c, d] = fours.get(nth).unwrap_or(&[ZERO; 4]);
+    fn four(simd: Avx512, powers: &[Power; 4]) -> (__m512i, __m512i) {
+        let [a, b, c, d] = powers;
         let wide = |a: [u64; 2], b: [u64; 2], c: [u64; 2], d: [u64; 2]| {
             [d[1], d[0], c[1], c[0], b[1], b[0], a[1], a[0]].map(u64::cast_signed)
         };
@@ -230,8 +225,6 @@ kernel!(
     }
 );
 
-/// Blocks that are hashed with one reduction.
-const BLOCKS: usize = 16;
 /// x⁶³ + x⁶² + x⁵⁷: the upper part of the field's polynomial.
 const P1: u64 = 0xc200_0000_0000_0000;
 /// Exclusive or of three, as `VPTERNLOG` names it.

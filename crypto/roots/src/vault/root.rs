@@ -28,7 +28,7 @@ pub struct VaultRoot {
     mount: String,
     key: String,
     derived: bool,
-    /// A vault ignores, without a word, the context of a key that is not derived: once it showed that it does not.
+    /// Set once the vault showed that it heeds the context: that of a key that is not derived it ignores without a word.
     is_bound: OnceCell<()>,
     calls: Calls,
 }
@@ -121,6 +121,7 @@ impl VaultRoot {
 
     /// Has the vault wrap anew what it opens itself.
     async fn rewrap_there(&self, wrapped: &[u8], context: &Context) -> Result<Vec<u8>, Fault> {
+        self.bound().await?;
         let parameters = Reading { ciphertext: text(wrapped)?, binding: self.binding(context) };
         let answer: Wrapped = self.calls.call(&self.path("rewrap"), &parameters).await?;
         self.versioned(&answer.ciphertext)

@@ -10,7 +10,8 @@ use crate::{Error, SecretSource};
 /// default), `aes128-gcm96` or `chacha20-poly1305`.
 ///
 /// The token's policy must allow `update` on `<mount>/encrypt/<key>`, `<mount>/decrypt/<key>` and
-/// `<mount>/datakey/plaintext/<key>`, and on `<mount>/rewrap/<key>` if the key is derived. It should not allow `create` there: a vault makes a missing
+/// `<mount>/datakey/plaintext/<key>`, and on `<mount>/rewrap/<key>` if the key is derived. It
+/// should not allow `create` there: a vault makes a missing
 /// key then, without a word.
 #[derive(Debug, Clone)]
 pub struct Vault {
