@@ -14,6 +14,7 @@ use crate::{
 /// Compares settings with each other.
 pub(crate) fn check_tables(tables: &Tables, report: &mut Report) {
     check_listen(tables, report);
+    check_metrics(tables, report);
     check_export(tables, report);
     let (lease, heartbeat) = (tables.worker.lease, tables.worker.heartbeat);
     if heartbeat.duration().saturating_mul(2) >= lease.duration() {
@@ -37,8 +38,8 @@ pub(crate) fn secret_variables<'a>(
     keys: &'a Keys,
     silos: &'a [SiloTable],
 ) -> impl Iterator<Item = &'a str> {
-    let urls = silos.iter().filter_map(|silo| silo.url.as_ref());
-    keys.roots().flat_map(RootKey::secrets).chain(urls).filter_map(SecretRef::variable)
+    let of_silos = silos.iter().flat_map(SiloTable::secrets);
+    keys.roots().flat_map(RootKey::secrets).chain(of_silos).filter_map(SecretRef::variable)
 }
 
 fn check_listen(tables: &Tables, report: &mut Report) {
@@ -66,6 +67,19 @@ fn check_listen(tables: &Tables, report: &mut Report) {
             "a loopback address, listen.tls_certificate and listen.tls_key, or listen.insecure_http = true \
              (plain HTTP is readable on its way)",
             &clip(&listen.address.to_string()),
+            report,
+        );
+    }
+}
+
+fn check_metrics(tables: &Tables, report: &mut Report) {
+    let Some(address) = tables.metrics.listen else { return };
+    if !tables.metrics.insecure_http && !address.ip().to_canonical().is_loopback() {
+        report_either(
+            "metrics.listen",
+            "metrics.insecure_http",
+            "a loopback address, or metrics.insecure_http = true (metrics are answered to anybody, in plain HTTP)",
+            &clip(&address.to_string()),
             report,
         );
     }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::value::{Count, CsvFormulas, DeflateLevel, Format, OnSiloError, Period};
+use crate::value::{
+    ByteSize, Count, CsvFormulas, DeflateLevel, Format, GuardAction, OnSiloError, Period,
+};
 
 /// `[data]`: where the daemon keeps what is its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +58,14 @@ pub struct Export {
     /// return, which a spreadsheet would run as a formula: `defuse` puts an apostrophe before it, and the section's notes say how
     /// often. Numbers are never touched. A job keeps what was set when it was planned.
     pub csv_formulas: CsvFormulas,
+    /// What happens to values that have the shape of a secret (password hashes, tokens, private keys, API keys) in any column.
+    pub secrets: GuardAction,
+    /// What happens to values in a person's rows that are an identifier of somebody else, an e-mail address for one.
+    pub foreign_identifiers: GuardAction,
+    /// How much memory the rows of one job may take up between its silos and its sealed objects: a quarter those of the section whose
+    /// turn it is, a quarter those of sections that are read ahead, the rest what is made of them; reading waits then. A row that is
+    /// larger than a quarter is refused.
+    pub max_memory: ByteSize,
 }
 
 impl Default for Export {
@@ -71,6 +81,9 @@ impl Default for Export {
             max_identifier_values: Count::of(10_000),
             deflate_level: DeflateLevel::FASTEST,
             csv_formulas: CsvFormulas::Defuse,
+            secrets: GuardAction::Redact,
+            foreign_identifiers: GuardAction::Note,
+            max_memory: ByteSize::mebibytes(256),
         }
     }
 }
@@ -86,7 +99,7 @@ pub struct Worker {
     pub lease: Period,
     /// How often a worker says that it is alive; less than half of `worker.lease`.
     pub heartbeat: Period,
-    /// How many jobs are worked on at once.
+    /// How many jobs are worked on at once. Each takes up to `export.max_memory`, and connections of its own to the silos.
     pub concurrency: Count,
 }
 

@@ -156,7 +156,7 @@ fn found(value: &Value, path: &[String]) -> String {
 }
 
 /// Quotes a text, but not a URL with a user: there is a password beside it.
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let url = text.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
     if url { "a URL with a user (not shown)".to_owned() } else { clip(text) }
 }

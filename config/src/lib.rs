@@ -47,11 +47,14 @@ pub use load::{Loaded, Sources, load};
 pub use origin::Origin;
 pub use reference::REFERENCE;
 pub use secret::{SecretError, SecretRef, SecretText};
-pub use service::{Compliance, Gateway, Log, Organization, Sombra};
+pub use service::{Compliance, Gateway, Log, Metrics, Organization, Sombra};
 pub use settings::Settings;
-pub use silo::{Datapoint, Silo, SiloKind, Source};
+pub use silo::{
+    AdbcSilo, Attachment, Datapoint, Endpoint, FileSet, FilesLocation, FilesSilo, HttpAuth,
+    HttpSilo, Paging, Silo, SiloKind, SiloLimits, Source,
+};
 pub use value::{
-    BaseUrl, ByteSize, Count, CsvFormulas, DatapointKind, DatapointName, DeflateLevel, Format,
-    IdentifierName, KeyHash, LogFormat, LogLevel, OnSiloError, Period, Redaction, RootType,
-    ScopeField, SiloName, SiloType, SizeType, TenantName, ValueError,
+    BaseUrl, ByteSize, ColumnWord, Count, CsvFormulas, DatapointKind, DatapointName, DeflateLevel,
+    FileFormat, Format, GuardAction, IdentifierName, KeyHash, LogFormat, LogLevel, OnSiloError,
+    Period, Redaction, RootType, ScopeField, SiloName, SiloType, SizeType, TenantName, ValueError,
 };

@@ -87,25 +87,54 @@ fn serialize_path<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Resul
 }
 
 /// Reads and writes a socket address, with words for what is expected.
-mod address {
+pub(crate) mod address {
     use std::net::SocketAddr;
 
     use serde::{Deserializer, Serializer};
 
     use crate::value::TextVisitor;
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(crate) fn serialize<S: Serializer>(
         address: &SocketAddr,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(address)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<SocketAddr, D::Error> {
         deserializer.deserialize_str(TextVisitor::new(EXPECTED))
     }
 
     const EXPECTED: &str = r#"an IP address and port such as "127.0.0.1:5039""#;
+}
+
+/// As [`address`], for one that need not be there.
+pub(crate) mod address_option {
+    use std::net::SocketAddr;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::address;
+
+    #[expect(clippy::ref_option, reason = "serde hands out a reference to the field")]
+    pub(crate) fn serialize<S: Serializer>(
+        address: &Option<SocketAddr>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match address {
+            Some(address) => serializer.collect_str(address),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        Ok(Option::<Address>::deserialize(deserializer)?.map(|Address(address)| address))
+    }
+
+    #[derive(Deserialize)]
+    struct Address(#[serde(with = "address")] SocketAddr);
 }

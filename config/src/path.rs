@@ -21,7 +21,10 @@ pub(crate) fn split(dotted: &str) -> Vec<String> {
 
 /// Says whether what stands at a path may be a secret and must not be quoted.
 pub(crate) fn is_secret(path: &[String]) -> bool {
-    reference(path).is_some() || path.starts_with(&split(HASHES)) || path == split(OLDER_ROOTS)
+    reference(path).is_some()
+        || path.starts_with(&split(HASHES))
+        || path == split(OLDER_ROOTS)
+        || KEYS_OF_SILOS.iter().any(|pattern| beginning(path, pattern).is_some())
 }
 
 /// Finds the reference to a secret that stands at a path or above it.
@@ -85,7 +88,9 @@ fn element<'a>(path: &[String], depth: usize, names: &'a Names) -> Option<Elemen
             let silo: usize = path.get(1)?.parse().ok()?;
             names.get(silo).and_then(|(_, names)| Some(names.get(index)?.as_ref()?.as_str()))
         }
-        (2, "formats" | "internal_key_hashes" | "older_roots") | (5, "key") => None,
+        (2, "formats" | "internal_key_hashes" | "older_roots")
+        | (3, "allow_private")
+        | (5, "key" | "columns") => None,
         _ => return None,
     };
     Some(name.map_or(Element::Nameless, Element::Named))
@@ -102,8 +107,29 @@ fn written(part: &str) -> String {
 }
 
 /// References to secrets.
-const REFERENCES: &[&[&str]] =
-    &[&["silo", ANY, "url"], &["keys", "root", SECRETS], &["keys", "older_roots", ANY, SECRETS]];
+const REFERENCES: &[&[&str]] = &[
+    &["silo", ANY, "url"],
+    &["silo", ANY, "auth", "bearer"],
+    &["silo", ANY, "auth", "password"],
+    &["silo", ANY, "auth", "value"],
+    &["silo", ANY, "auth", "client_secret"],
+    &["silo", ANY, "location", "secret_access_key"],
+    &["silo", ANY, "location", "session_token"],
+    &["silo", ANY, "location", "service_account"],
+    &["silo", ANY, "location", "access_key"],
+    &["silo", ANY, "location", "sas"],
+    &["silo", ANY, "secret_options", ANY],
+    &["keys", "root", SECRETS],
+    &["keys", "older_roots", ANY, SECRETS],
+];
+/// Somebody may have put a secret in the place of the table, or of one of its texts.
+const KEYS_OF_SILOS: &[&[&str]] = &[
+    &["silo", ANY, "auth"],
+    &["silo", ANY, "location"],
+    &["silo", ANY, "headers"],
+    &["silo", ANY, "options"],
+    &["silo", ANY, "secret_options"],
+];
 /// Root keys: references to secrets, or tables that may hold such.
 const ROOTS: &[&[&str]] = &[&["keys", "root"], &["keys", "older_roots", ANY]];
 /// What the table of a root key refers to; its `key` may be a name instead.

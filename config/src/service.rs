@@ -1,5 +1,7 @@
 //! Sections about the service: whose it is, who may come in, how it answers and logs.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::value::{Count, KeyHash, LogFormat, LogLevel, Period, SizeType, TenantName};
@@ -79,6 +81,20 @@ impl Default for Compliance {
             requires_gateway_key: false,
         }
     }
+}
+
+/// `[metrics]`: where a monitoring system reads how the daemon does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Metrics {
+    /// Where `GET /metrics` is answered over plain HTTP, in the text format of Prometheus; nobody is asked for a key there. Port 0 takes
+    /// any free one. Without it there is no such listener.
+    #[serde(with = "crate::listen::address_option")]
+    #[cfg_attr(test, schemars(with = "Option<String>", extend("x-type" = "IP address and port")))]
+    pub listen: Option<SocketAddr>,
+    /// Whether `metrics.listen` may be an address that is not loopback; without it such an address is an error.
+    pub insecure_http: bool,
 }
 
 /// `[log]`: what is logged and how.

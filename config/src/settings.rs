@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Compliance, Data, Export, Gateway, Keys, Listen, Log, Organization, Silo, Sombra, Worker,
-    keys::KeysTable, silo::SiloTable,
+    Compliance, Data, Export, Gateway, Keys, Listen, Log, Metrics, Organization, Silo, Sombra,
+    Worker, keys::KeysTable, silo::SiloTable,
 };
 
 /// Holds every setting, checked. Fields are named and nested as in `antumbra.toml`; `REFERENCE.md` lists them.
@@ -32,6 +32,8 @@ pub struct Settings {
     pub export: Export,
     /// `[worker]`: how jobs are worked on.
     pub worker: Worker,
+    /// `[metrics]`: where a monitoring system reads how the daemon does.
+    pub metrics: Metrics,
     /// `[log]`: what is logged and how.
     pub log: Log,
     /// `[[silo]]`: the systems that hold data, in the order of the file, names unique after case folding.
@@ -64,6 +66,7 @@ pub(crate) struct Tables {
     pub(crate) compliance: Compliance,
     pub(crate) export: Export,
     pub(crate) worker: Worker,
+    pub(crate) metrics: Metrics,
     pub(crate) log: Log,
     pub(crate) silo: Vec<SiloTable>,
 }
@@ -81,6 +84,7 @@ impl Tables {
             compliance: self.compliance,
             export: self.export,
             worker: self.worker,
+            metrics: self.metrics,
             log: self.log,
             silos,
         }

@@ -38,15 +38,30 @@ fn the_reference_names_every_key_of_silos_and_datapoints() {
     // The fault of an unknown key lists the known ones.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.toml");
-    std::fs::write(&file, "[[silo]]\nzzzzzzzzz = 1\n[[silo.datapoint]]\nzzzzzzzzz = 1\n").unwrap();
+    let mut text = String::new();
+    for (table, _) in TABLES_OF_SILOS {
+        let header = match *table {
+            "silo" | "silo.datapoint" => format!("[[{table}]]"),
+            table => format!("[{table}]"),
+        };
+        text.push_str(&format!("{header}\nzzzzzzzzz = 1\n"));
+    }
+    std::fs::write(&file, text).unwrap();
     let faults = load(&Sources { file: Some(file), ..Sources::default() }).unwrap_err();
     let mut rows = 0;
-    for (place, table) in [("silo[0].zzz", "silo"), ("datapoint[0].zzz", "silo.datapoint")] {
-        let fault = faults.as_slice().iter().find(|fault| fault.key.contains(place)).unwrap();
+    for (table, place) in TABLES_OF_SILOS {
+        let fault =
+            faults.as_slice().iter().find(|fault| fault.key == format!("{place}.zzzzzzzzz"));
+        let fault = fault.unwrap_or_else(|| panic!("{place}: {faults}"));
         let (_, known) = fault.message.split_once("known here are ").unwrap();
-        for key in known.split(", ").filter(|key| *key != "datapoint") {
-            assert!(reference.contains(&format!("\n| `{table}.{key}` |")), "{table}.{key}");
-            rows += 1;
+        for key in known.split(", ") {
+            let path = format!("{table}.{key}");
+            if TABLES_OF_SILOS.iter().any(|(table, _)| *table == path) {
+                assert!(reference.contains(&format!("[{path}]")), "{path}");
+            } else {
+                assert!(reference.contains(&format!("\n| `{path}` |")), "{path}");
+                rows += 1;
+            }
         }
     }
     let described = reference.lines().filter(|row| row.starts_with("| `silo."));
@@ -142,3 +157,16 @@ fn the_shop_example_says_what_it_seems_to() {
         [("card_number".to_owned(), Redaction::Drop), ("note".to_owned(), Redaction::Hash)];
     assert_eq!(orders.redact, redact);
 }
+
+/// Tables of silos, and where a fault of the first silo's or datapoint's is.
+const TABLES_OF_SILOS: &[(&str, &str)] = &[
+    ("silo", "silo[0]"),
+    ("silo.limits", "silo[0].limits"),
+    ("silo.auth", "silo[0].auth"),
+    ("silo.location", "silo[0].location"),
+    ("silo.datapoint", "silo[0].datapoint[0]"),
+    ("silo.datapoint.endpoint", "silo[0].datapoint[0].endpoint"),
+    ("silo.datapoint.endpoint.paging", "silo[0].datapoint[0].endpoint.paging"),
+    ("silo.datapoint.files", "silo[0].datapoint[0].files"),
+    ("silo.datapoint.attachment", "silo[0].datapoint[0].attachment"),
+];

@@ -141,12 +141,12 @@ fn settings_that_do_not_go_together() {
 fn silos_that_are_incomplete_or_unknown() {
     assert_eq!(
         faults(
-            "[[silo]]\n\n[[silo]]\nname = 'crm'\ntype = 'mysql'\n[[silo]]\nname = 'a.b'\ntype = 'sqlite'\npath = ''\n"
+            "[[silo]]\n\n[[silo]]\nname = 'crm'\ntype = 'oracle'\n[[silo]]\nname = 'a.b'\ntype = 'sqlite'\npath = ''\n"
         ),
         [
             "1: silo[0].name: expected a name, found nothing",
-            r#"1: silo[0].type: expected "sqlite" or "postgres", found nothing"#,
-            r#"5: silo.crm.type: expected "sqlite" or "postgres", found "mysql""#,
+            r#"1: silo[0].type: expected "sqlite", "postgres", "mysql", "http", "files" or "adbc", found nothing"#,
+            r#"5: silo.crm.type: expected "sqlite", "postgres", "mysql", "http", "files" or "adbc", found "oracle""#,
             r#"7: silo[2].name: expected a name of 1 to 64 letters, digits, `_` or `-`, found "a.b""#,
             r#"9: silo[2].path: expected the path of a database file, found """#,
         ]
@@ -173,10 +173,10 @@ fn a_silo_has_the_keys_of_its_type_and_no_others() {
             r#"1: silo.a.url: expected where the URL is, such as { credential = "shop.url" }, found nothing"#,
             r#"4: silo.a.path: expected `path` only where type = "sqlite", found "postgres""#,
             r#"5: silo.a.busy_timeout: expected `busy_timeout` only where type = "sqlite", found "postgres""#,
-            r#"10: silo.b.url: expected `url` only where type = "postgres", found "sqlite""#,
-            r#"11: silo.b.connect_timeout: expected `connect_timeout` only where type = "postgres", found "sqlite""#,
-            r#"12: silo.b.statement_timeout: expected `statement_timeout` only where type = "postgres", found "sqlite""#,
-            r#"13: silo.b.lock_timeout: expected `lock_timeout` only where type = "postgres", found "sqlite""#,
+            r#"10: silo.b.url: expected `url` only where type = "postgres" or "mysql", found "sqlite""#,
+            r#"11: silo.b.connect_timeout: expected `connect_timeout` only where type = "postgres" or "mysql", found "sqlite""#,
+            r#"12: silo.b.statement_timeout: expected `statement_timeout` only where type = "postgres" or "mysql", found "sqlite""#,
+            r#"13: silo.b.lock_timeout: expected `lock_timeout` only where type = "postgres" or "mysql", found "sqlite""#,
         ]
     );
     assert_eq!(
@@ -187,8 +187,10 @@ fn a_silo_has_the_keys_of_its_type_and_no_others() {
         [
             r#"5: silo.a.statement_timeout: expected a length of time from "1ms" to "24 days", found "25 days""#,
             r#"6: silo.a.lock_timeout: expected a length of time from "1ms" to "24 days", found "999us""#,
-            "7: silo.a.port: unknown setting, known here are busy_timeout, connect_timeout, datapoint, lock_timeout, \
-             name, path, statement_timeout, tenant, type, url",
+            "7: silo.a.port: unknown setting, known here are allow_private, attempts, auth, backoff, base_url, busy_timeout, \
+             ca, connect_timeout, datapoint, driver, entrypoint, headers, insecure_http, limits, location, \
+             lock_timeout, max_pages, max_response, name, options, path, requests_per_second, secret_options, \
+             statement_timeout, tenant, timeout, type, url",
         ]
     );
 }
@@ -313,7 +315,7 @@ fn columns_identifiers_and_redactions_of_a_datapoint() {
     assert_eq!(
         datapoint_faults(
             "table = 't'\nmatch = { c = 'customer-id' }\nprovides = { '1st' = 'c', id = '' }\n\
-             key = ['id', 5, '', 'id']\nredact = { n = 'mask', '' = 'drop' }\nfilter = { c = 'campaign' }\n\
+             key = ['id', 5, '', 'id']\nredact = { n = 'blur', '' = 'drop' }\nfilter = { c = 'campaign' }\n\
              kind = 'setup'\ntime_column = ''\nextra = 1\ntitle = 3\n"
         ),
         [
@@ -325,12 +327,13 @@ fn columns_identifiers_and_redactions_of_a_datapoint() {
             r#"9: silo.shop.datapoint[0].key[2]: expected the name of a column, found """#,
             r#"9: silo.shop.datapoint[0].key[3]: expected each column once, found "id""#,
             r#"10: silo.shop.datapoint[0].redact."": expected the name of a column, found """#,
-            r#"10: silo.shop.datapoint[0].redact.n: expected "drop" or "hash", found "mask""#,
+            r#"10: silo.shop.datapoint[0].redact.n: expected "drop", "hash", "mask" or "truncate(4)", found "blur""#,
             r#"11: silo.shop.datapoint[0].filter.c: expected "campaignIds" or "substrates", found "campaign""#,
             r#"12: silo.shop.datapoint[0].kind: expected "data" or "configuration", found "setup""#,
             r#"13: silo.shop.datapoint[0].time_column: expected the name of a column, found """#,
-            "14: silo.shop.datapoint[0].extra: unknown setting, known here are description, filter, key, kind, \
-             match, name, provides, query, redact, table, tenant_query, time_column, title",
+            "14: silo.shop.datapoint[0].extra: unknown setting, known here are attachment, columns, description, endpoint, \
+             files, filter, key, kind, match, name, partitions, provides, query, redact, table, tenant_query, \
+             time_column, title",
             "15: silo.shop.datapoint[0].title: expected a string, found 3",
         ]
     );

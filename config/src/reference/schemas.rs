@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    BaseUrl, ByteSize, Count, CsvFormulas, DatapointKind, DatapointName, DeflateLevel, Format,
-    IdentifierName, KeyHash, LogFormat, LogLevel, OnSiloError, Period, Redaction, ScopeField,
-    SecretRef, SiloName, SiloType, SizeType, TenantName,
+    BaseUrl, ByteSize, ColumnWord, Count, CsvFormulas, DatapointKind, DatapointName, DeflateLevel,
+    FileFormat, Format, GuardAction, IdentifierName, KeyHash, LogFormat, LogLevel, OnSiloError,
+    Period, Redaction, ScopeField, SecretRef, SiloName, SiloType, SizeType, TenantName,
 };
 
 macro_rules! called {
@@ -31,6 +31,7 @@ macro_rules! called {
 called! {
     BaseUrl: "URL",
     ByteSize: "size",
+    ColumnWord: "column type",
     Count: "number, 1 to 1000000",
     DatapointName: "name",
     DeflateLevel: "number, 0 to 9",
@@ -42,11 +43,13 @@ called! {
     TenantName: "name",
     CsvFormulas: one_of(CsvFormulas::ALL),
     DatapointKind: one_of(DatapointKind::ALL),
+    FileFormat: one_of(FileFormat::ALL),
     Format: format!("{} (any case)", one_of(Format::ALL)),
+    GuardAction: one_of(GuardAction::ALL),
     LogFormat: one_of(LogFormat::ALL),
     LogLevel: one_of(LogLevel::ALL),
     OnSiloError: one_of(OnSiloError::ALL),
-    Redaction: one_of(Redaction::ALL),
+    Redaction: "`\"drop\"`, `\"hash\"`, `\"mask\"` or `\"truncate(4)\"`",
     ScopeField: one_of(ScopeField::ALL),
     SiloType: one_of(SiloType::ALL),
     SizeType: one_of(SizeType::ALL),

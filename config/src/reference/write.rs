@@ -9,10 +9,14 @@ use toml_edit::DocumentMut;
 
 use super::REFERENCE;
 use crate::{
-    Compliance, Data, Export, Gateway, Listen, Log, Organization, Settings, Sombra, Worker,
+    Compliance, Data, Export, Gateway, Listen, Log, Metrics, Organization, Settings, Sombra,
+    Worker,
     keys::KeysTable,
     settings::Tables,
-    silo::{DatapointTable, SiloTable},
+    silo::{
+        AttachmentTable, AuthTable, DatapointTable, EndpointTable, FilesTable, LimitsTable,
+        LocationTable, PagingTable, SiloTable,
+    },
 };
 
 /// Holds one table of settings: its dotted path and what is known of its struct.
@@ -39,12 +43,23 @@ fn sections() -> Vec<Section> {
         section::<Compliance>("compliance"),
         section::<Export>("export"),
         section::<Worker>("worker"),
+        section::<Metrics>("metrics"),
         section::<Log>("log"),
         section::<SiloTable>("silo"),
     ];
     let known: Vec<&str> = tables.iter().map(|section| section.path).collect();
     assert_eq!(known, keys::<Tables>(), "the list of sections is not that of the settings");
-    tables.into_iter().chain([section::<DatapointTable>("silo.datapoint")]).collect()
+    let inner = [
+        section::<LimitsTable>("silo.limits"),
+        section::<AuthTable>("silo.auth"),
+        section::<LocationTable>("silo.location"),
+        section::<DatapointTable>("silo.datapoint"),
+        section::<EndpointTable>("silo.datapoint.endpoint"),
+        section::<PagingTable>("silo.datapoint.endpoint.paging"),
+        section::<FilesTable>("silo.datapoint.files"),
+        section::<AttachmentTable>("silo.datapoint.attachment"),
+    ];
+    tables.into_iter().chain(inner).collect()
 }
 
 fn reference() -> String {
@@ -63,7 +78,7 @@ impl Section {
     fn write(&self, all: &[Self]) -> String {
         let prose = description(&self.schema);
         let (name, prose) = prose.split_once(": ").expect("the struct's doc is `[name]`: prose");
-        let lists = self.path.starts_with("silo");
+        let lists = matches!(self.path, "silo" | "silo.datapoint");
         let header =
             if lists { format!("`[[{}]]`", self.path) } else { format!("`[{}]`", self.path) };
         assert_eq!(name, header, "the struct's doc names another section");

@@ -41,11 +41,12 @@ fn check_silo(
     let points = child(path, "datapoint");
     let names = table.datapoint.iter().map(|d| d.name.as_ref().map(|name| name.folded())).collect();
     report_duplicates(&points, names, "no other datapoint of the silo", report);
+    let of = table.r#type;
     let datapoints = std::mem::take(&mut table.datapoint)
         .into_iter()
         .enumerate()
         .filter_map(|(index, datapoint)| {
-            check_datapoint(datapoint, &child(&points, &index.to_string()), report)
+            check_datapoint(datapoint, of, &child(&points, &index.to_string()), report)
         })
         .collect();
 
@@ -55,6 +56,7 @@ fn check_silo(
         name: name?,
         tenant: table.tenant.unwrap_or_else(|| tenant.clone()),
         kind: kind?,
+        limits: table.limits.map(Into::into).unwrap_or_default(),
         datapoints,
     })
 }

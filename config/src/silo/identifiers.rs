@@ -2,9 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Silo, report::Report};
+use crate::{
+    Silo,
+    report::Report,
+    silo::{reach::named, template::is_of_scope},
+};
 
-/// Warns of every `match` on an identifier that is neither well known nor provided by a datapoint of the same tenant.
+/// Warns of every `match` on an identifier, and every placeholder for one, that is neither well known nor provided by a datapoint of the same tenant.
 ///
 /// Only a warning: a request may bring an identifier of any name.
 pub(crate) fn warn_unknown(silos: &[Silo], report: &mut Report) {
@@ -17,13 +21,19 @@ pub(crate) fn warn_unknown(silos: &[Silo], report: &mut Report) {
         .collect();
     for silo in silos {
         for datapoint in &silo.datapoints {
-            for (column, identifier) in &datapoint.matches {
+            let matches = datapoint.matches.iter();
+            let matched = matches.map(|(column, name)| (vec!["match", column], name.clone()));
+            let placed = named(&datapoint.source).into_iter();
+            let placed = placed.filter(|(keys, identifier)| {
+                keys.first() != Some(&"endpoint") || !is_of_scope(identifier)
+            });
+            for (keys, identifier) in matched.chain(placed) {
                 let name = identifier.as_str();
                 if !WELL_KNOWN.contains(&name) && !provided.contains(&(silo.tenant.as_str(), name))
                 {
                     report.warn_datapoint(
                         (silo.name.as_str(), datapoint.name.as_str()),
-                        &["match", column],
+                        &keys,
                         format!(
                             "no datapoint provides {name:?}: only requests that bring it find rows"
                         ),

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::{
-    SecretRef,
+    AdbcSilo, FilesSilo, HttpSilo, SecretRef, SiloLimits, Source,
     silo::SiloTable,
     value::{
-        DatapointKind, DatapointName, IdentifierName, Period, Redaction, ScopeField, SiloName,
-        SiloType, TenantName,
+        Count, DatapointKind, DatapointName, IdentifierName, Period, Redaction, ScopeField,
+        SiloName, SiloType, TenantName,
     },
 };
 
@@ -23,6 +23,8 @@ pub struct Silo {
     pub tenant: TenantName,
     /// What kind of system it is and how to reach it.
     pub kind: SiloKind,
+    /// How much may be asked of it at once.
+    pub limits: SiloLimits,
     /// In the order of the file, names unique after case folding.
     pub datapoints: Vec<Datapoint>,
 }
@@ -32,7 +34,10 @@ impl Silo {
     pub(crate) fn resolve_paths(&mut self, root: &Path) {
         match &mut self.kind {
             SiloKind::Sqlite { path, .. } => *path = root.join(&*path),
-            SiloKind::Postgres { url, .. } => url.resolve_path(root),
+            SiloKind::Postgres { url, .. } | SiloKind::Mysql { url, .. } => url.resolve_path(root),
+            SiloKind::Http(http) => http.resolve_paths(root),
+            SiloKind::Files(files) => files.resolve_paths(root),
+            SiloKind::Adbc(adbc) => adbc.resolve_paths(root),
         }
     }
 }
@@ -58,6 +63,23 @@ pub enum SiloKind {
         /// How long a statement may wait for a lock: from a millisecond to 24 days.
         lock_timeout: Period,
     },
+    /// A MySQL or `MariaDB` server.
+    Mysql {
+        /// Where its URL is: `mysql://user:password@host:port/database?parameters`. Not parsed here: it is a secret.
+        url: SecretRef,
+        /// How long to wait for a connection.
+        connect_timeout: Period,
+        /// How long one statement may take: from a millisecond to 24 days.
+        statement_timeout: Period,
+        /// How long a statement may wait for a lock: from a second to 24 days.
+        lock_timeout: Period,
+    },
+    /// A REST service that answers in JSON.
+    Http(Box<HttpSilo>),
+    /// Files in a directory or bucket.
+    Files(Box<FilesSilo>),
+    /// Whatever an ADBC driver reaches.
+    Adbc(Box<AdbcSilo>),
 }
 
 impl SiloKind {
@@ -66,11 +88,15 @@ impl SiloKind {
         match self {
             Self::Sqlite { .. } => SiloType::Sqlite,
             Self::Postgres { .. } => SiloType::Postgres,
+            Self::Mysql { .. } => SiloType::Mysql,
+            Self::Http(_) => SiloType::Http,
+            Self::Files(_) => SiloType::Files,
+            Self::Adbc(_) => SiloType::Adbc,
         }
     }
 }
 
-/// Describes one table or query of a silo.
+/// Describes one table, query, endpoint or set of files of a silo.
 ///
 /// Columns are named as the silo names them, never empty, without NUL. Lists of pairs are ordered by their first
 /// part as text, without duplicates of it.
@@ -85,7 +111,7 @@ pub struct Datapoint {
     /// Where the rows come from.
     pub source: Source,
     /// Columns that hold an identifier of the person; a row belongs to the person if any one matches.
-    /// Always empty beside [`Source::Query`], which selects by its parameters.
+    /// Only beside [`Source::Table`] and [`Source::Files`]: the others select by parameters or placeholders.
     pub matches: Vec<(String, IdentifierName)>,
     /// Identifiers that rows of the person reveal, and the column that holds each: edges of the identity graph.
     pub provides: Vec<(IdentifierName, String)>,
@@ -97,24 +123,10 @@ pub struct Datapoint {
     pub filter: Vec<(String, ScopeField)>,
     /// Columns that do not leave in clear.
     pub redact: Vec<(String, Redaction)>,
+    /// The only columns that leave; each once. Empty: all.
+    pub columns: Vec<String>,
+    /// How many parts the table is read in if it is large, by ranges of its key; without it, it is read as one stream.
+    pub partitions: Option<Count>,
     /// Whether rows are about persons.
     pub kind: DatapointKind,
-}
-
-/// Says where a datapoint's rows come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A table or view.
-    Table {
-        /// The parts of its name, for example schema and table: at least one, none empty, quotes removed.
-        name: Vec<String>,
-    },
-    /// A query of the operator's. Not parsed here, only known not to be blank.
-    Query {
-        /// The query for one person, with identifiers as `:name`. Without a parameter it takes no part in exports for
-        /// one person unless the datapoint's kind is configuration.
-        sql: String,
-        /// The query for a whole tenant.
-        tenant_sql: Option<String>,
-    },
 }

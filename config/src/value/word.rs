@@ -142,12 +142,14 @@ words! {
 }
 
 words! {
-    /// Says what happens to a column that must not leave in clear.
-    pub enum Redaction, r#""drop" or "hash""#, exact {
-        /// The column is left out.
-        Drop = "drop",
-        /// Each value becomes an HMAC under the tenant's key: equal values stay equal.
-        Hash = "hash",
+    /// Says what happens to what a guard finds in what is about to leave.
+    pub enum GuardAction, r#""off", "note" or "redact""#, exact {
+        /// Nobody looks.
+        Off = "off",
+        /// It leaves, and the section's notes say how often.
+        Note = "note",
+        /// It is made unreadable, and the section's notes say how often.
+        Redact = "redact",
     }
 }
 
@@ -163,11 +165,33 @@ words! {
 
 words! {
     /// Lists the kinds of silo this build knows.
-    pub enum SiloType, r#""sqlite" or "postgres""#, exact {
+    pub enum SiloType, r#""sqlite", "postgres", "mysql", "http", "files" or "adbc""#, exact {
         /// A SQLite database file.
         Sqlite = "sqlite",
         /// A PostgreSQL server.
         Postgres = "postgres",
+        /// A MySQL or `MariaDB` server.
+        Mysql = "mysql",
+        /// A REST service that answers in JSON.
+        Http = "http",
+        /// Files in a directory or bucket.
+        Files = "files",
+        /// Whatever an ADBC driver reaches.
+        Adbc = "adbc",
+    }
+}
+
+words! {
+    /// Says how the files of a datapoint are written.
+    pub enum FileFormat, r#""csv", "ndjson", "json" or "parquet""#, exact {
+        /// Comma-separated values whose first line names the columns.
+        Csv = "csv",
+        /// One JSON object a line.
+        Ndjson = "ndjson",
+        /// One JSON document with a list of objects in it.
+        Json = "json",
+        /// Parquet.
+        Parquet = "parquet",
     }
 }
 
@@ -206,7 +230,8 @@ mod tests {
         LogFormat::every_word_is_offered();
         LogLevel::every_word_is_offered();
         DatapointKind::every_word_is_offered();
-        Redaction::every_word_is_offered();
+        GuardAction::every_word_is_offered();
+        FileFormat::every_word_is_offered();
         ScopeField::every_word_is_offered();
         SiloType::every_word_is_offered();
         RootType::every_word_is_offered();
