@@ -10,6 +10,7 @@ mod error;
 mod objects;
 mod stored;
 
+mod deflate;
 mod pack;
 mod segment;
 
@@ -25,7 +26,7 @@ pub mod verify;
 pub use entry::{Body, ContentEncoding, Entry, Method, ReadableEntry};
 pub use error::BundleError;
 pub use manifest::{
-    Column, Content, FileContent, MANIFEST_NAME, Manifest, Redaction, Run, RunReport,
+    AttachedFile, Column, Content, FileContent, MANIFEST_NAME, Manifest, Redaction, Run, RunReport,
     SIGNATURE_NAME, ScopeContent, SectionContent, SettingsContent, canonical_json, hex,
 };
 pub use objects::JobObjects;

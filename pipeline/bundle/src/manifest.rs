@@ -106,6 +106,17 @@ pub struct SettingsContent {
     pub on_silo_error: String,
     /// What happens to text in CSV files that a spreadsheet would run: `defuse` (an apostrophe in front) or `keep`.
     pub csv_formulas: String,
+    /// What happens to values that have the shape of a secret: `redact`, `note` or `off`.
+    #[serde(default = "off")]
+    pub secrets: String,
+    /// What happens to e-mail addresses in a person's rows that are not known to be the person's: `redact`, `note` or `off`.
+    #[serde(default = "off")]
+    pub foreign_identifiers: String,
+}
+
+/// What bundles did that were made before there were guards.
+fn off() -> String {
+    "off".to_owned()
 }
 
 /// One section of the plan.
@@ -141,6 +152,19 @@ pub struct SectionContent {
     /// What a reader should know about its values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Its files in their order, if it has files that are handed out as they are instead of rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<Vec<AttachedFile>>,
+}
+
+/// One file that is handed out as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttachedFile {
+    /// Its name in the bundle.
+    pub name: String,
+    /// Its name in the silo.
+    pub original_name: String,
 }
 
 /// One exported column.
@@ -162,7 +186,8 @@ pub struct Column {
 pub struct Redaction {
     /// The column.
     pub column: String,
-    /// `drop` or `hash`.
+    /// `drop`, `hash`, `mask` or `truncate(n)` by the datapoint's settings; `unlisted`: settings list other columns; `secret:` and what
+    /// kind of secret the values have the shape of; `foreign-address`: e-mail addresses of others were taken out of the values.
     pub how: String,
     /// Values that were withheld (NULLs are not counted).
     pub values: u64,

@@ -39,6 +39,15 @@ impl JobObjects {
         Ok(())
     }
 
+    /// Deletes one object, which no record may name; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`BundleError::Store`].
+    pub async fn delete(&self, object: &str) -> Result<(), BundleError> {
+        StoredObjects::new(Arc::clone(&self.store), &self.job).delete(object).await?;
+        Ok(())
+    }
+
     pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
     }

@@ -8,6 +8,7 @@ use std::fmt;
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 
+use crate::deflate::Deflater;
 use crate::entry::Method;
 use crate::{BundleError, PackWriter};
 
@@ -41,7 +42,8 @@ pub struct Segment {
 ///
 /// Only one segment at a time can be written into a pack: its bytes are contiguous.
 pub struct SegmentWriter {
-    deflate: Option<Box<Compress>>,
+    coder: Coder,
+    /// Plain bytes since the last flush that wait for the next one ([`Coder::Fast`]), or what zlib made of them.
     buffer: Vec<u8>,
     crc: crc32fast::Hasher,
     offset: u64,
@@ -51,18 +53,30 @@ pub struct SegmentWriter {
     flushes: Vec<Flush>,
 }
 
+/// What makes stored bytes of plain ones.
+enum Coder {
+    /// Nothing: they are the same.
+    Stored,
+    /// Level 1: all bytes up to a flush at once.
+    Fast(Box<Deflater>),
+    /// The other levels.
+    Zlib(Box<Compress>),
+}
+
 impl SegmentWriter {
-    /// Makes a writer for entries of `method`; `level` is deflate's, 0 to 9 (ignored for stored bytes).
+    /// Makes a writer for entries of `method`; `level` is deflate's, 0 to 9 (ignored for stored bytes). Holds at most about
+    /// three mebibytes of memory.
     #[must_use]
     pub fn new(method: Method, level: u32) -> Self {
-        let deflate = match method {
-            Method::Stored => None,
-            Method::Deflated => {
-                Some(Box::new(Compress::new(Compression::new(level.min(9)), false)))
+        let coder = match (method, level) {
+            (Method::Stored, _) => Coder::Stored,
+            (Method::Deflated, FAST) => Coder::Fast(Box::new(Deflater::new())),
+            (Method::Deflated, level) => {
+                Coder::Zlib(Box::new(Compress::new(Compression::new(level.min(9)), false)))
             }
         };
         Self {
-            deflate,
+            coder,
             buffer: Vec::new(),
             crc: crc32fast::Hasher::new(),
             offset: 0,
@@ -92,7 +106,7 @@ impl SegmentWriter {
             self.offset = pack.plain_len();
         }
         self.crc.update(plain);
-        if self.deflate.is_none() {
+        if matches!(self.coder, Coder::Stored) {
             self.plain_len += plain.len() as u64;
             self.stored_len += plain.len() as u64;
             return pack.write(plain).await;
@@ -121,7 +135,7 @@ impl SegmentWriter {
         if self.plain_len == 0 {
             return Ok(None);
         }
-        if self.since_flush > 0 && self.deflate.is_some() {
+        if self.since_flush > 0 {
             self.compress(&[], true, pack).await?;
         }
         // A flush at the very end starts nothing.
@@ -139,7 +153,7 @@ impl SegmentWriter {
         self.plain_len = 0;
         self.stored_len = 0;
         self.since_flush = 0;
-        if let Some(deflate) = &mut self.deflate {
+        if let Coder::Zlib(deflate) = &mut self.coder {
             deflate.reset();
         }
         Ok(Some(segment))
@@ -151,11 +165,30 @@ impl SegmentWriter {
         flush: bool,
         pack: &mut PackWriter,
     ) -> Result<(), BundleError> {
-        let Some(deflate) = &mut self.deflate else { return Ok(()) };
-        deflate_into(deflate, plain, flush, &mut self.buffer)
-            .ok_or_else(|| BundleError::Deflate { what: pack.object().to_owned() })?;
-        self.stored_len += self.buffer.len() as u64;
-        pack.write(&self.buffer).await
+        match &mut self.coder {
+            Coder::Stored => Ok(()),
+            Coder::Fast(deflater) => {
+                // What comes at once need not be gathered.
+                let whole = flush && self.buffer.is_empty();
+                if !whole {
+                    self.buffer.extend_from_slice(plain);
+                }
+                if !flush {
+                    return Ok(());
+                }
+                let stored = deflater.piece(if whole { plain } else { &self.buffer });
+                self.stored_len += stored.len() as u64;
+                pack.write(stored).await?;
+                self.buffer.clear();
+                Ok(())
+            }
+            Coder::Zlib(deflate) => {
+                deflate_into(deflate, plain, flush, &mut self.buffer)
+                    .ok_or_else(|| BundleError::Deflate { what: pack.object().to_owned() })?;
+                self.stored_len += self.buffer.len() as u64;
+                pack.write(&self.buffer).await
+            }
+        }
     }
 }
 
@@ -194,4 +227,6 @@ impl fmt::Debug for SegmentWriter {
 
 /// Plain bytes between two flushes: what a range read inflates at most to reach its first byte.
 const FLUSH_EVERY: u64 = 1 << 20;
+/// The level that is ours, the default.
+const FAST: u32 = 1;
 const BUFFER_LEN: usize = 64 << 10;

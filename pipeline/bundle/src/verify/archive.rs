@@ -158,7 +158,17 @@ fn check_sections(verdict: &mut Verdict, manifest: &Manifest) {
             .filter(|file| file.silo == section.silo && file.datapoint == section.datapoint)
             .collect();
         let expected = match section.outcome.as_str() {
-            "complete" | "empty" => content.formats.len(),
+            "complete" | "empty" => match &section.attachments {
+                Some(attachments) => {
+                    for attached in attachments {
+                        if !files.iter().any(|file| file.name == attached.name) {
+                            verdict.faults.push(format!("{}: no such file", attached.name));
+                        }
+                    }
+                    attachments.len()
+                }
+                None => content.formats.len(),
+            },
             _ => 0,
         };
         if files.len() != expected {

@@ -26,6 +26,8 @@ pub(crate) fn content() -> Content {
             slice_bytes: 2,
             on_silo_error: text("partial"),
             csv_formulas: text("defuse"),
+            secrets: text("redact"),
+            foreign_identifiers: text("note"),
         },
         sections: vec![
             SectionContent {
@@ -45,6 +47,7 @@ pub(crate) fn content() -> Content {
                 }],
                 redactions: vec![Redaction { column: text("card"), how: text("drop"), values: 2 }],
                 notes: vec![text("a\u{1f600}\"\\\n\u{1}")],
+                attachments: None,
             },
             SectionContent {
                 silo: text("shop"),
@@ -59,6 +62,7 @@ pub(crate) fn content() -> Content {
                 columns: vec![],
                 redactions: vec![],
                 notes: vec![],
+                attachments: None,
             },
         ],
         files: vec![FileContent {
@@ -125,4 +129,4 @@ fn the_run_is_no_part_of_the_content_hash() {
     assert_ne!(Manifest::new(other, run()).content_sha256, a.content_sha256);
 }
 
-const CONTENT_SHA256: &str = "49e229636ff614d48b4ae4045ff36d5d4a6e4fec2874233f6ea0ddf7fdbbe6d6";
+const CONTENT_SHA256: &str = "4351ae3ad3c10967c5486b26b41b67dc786af5828d6f5bf0310cf8ffa473b3dc";
