@@ -91,6 +91,14 @@ pub(crate) const ACTIONS: &[(&str, Facts)] = &[
         ],
     ),
     ("request.forgotten", &[]),
+    (
+        "plan.previewed",
+        &[
+            ("plan_sha256", Fact::Sha256),
+            ("scope", Fact::Word(&["DATA_SUBJECT", "TENANT_FULL", "TENANT_SLICE"])),
+            ("sections", Fact::Count),
+        ],
+    ),
     ("job.requested", &[("attempt", Fact::Count)]),
     ("job.collecting", &[("sections", Fact::Count)]),
     ("job.packaging", &[]),

@@ -35,12 +35,12 @@ pub use ids::{FenceToken, InvalidId, JobId, RequestId, TenantId, WorkerId};
 pub use key_use::{Destroyed, JobKey, KeyUse};
 pub use listing::{ListQuery, Listing};
 pub use request::{
-    Attribute, Created, Failure, Family, Identifier, Job, NewJob, NewRequest, NextJob, Progress,
-    Region, Request, RequestDetails, ScopeKind,
+    Attribute, Created, ExpectedPlan, Failure, Family, Identifier, Job, NewJob, NewRequest,
+    NextJob, Progress, Region, Request, RequestDetails, ScopeKind,
 };
 pub use section::{
-    Commit, Flush, Lease, NewSection, SectionEnd, SectionOutcome, SectionRecord, SectionState,
-    SegmentRecord, SliceCommit, SliceRecord,
+    Commit, Flush, Lease, NewSection, PART_SLICES, SectionEnd, SectionOutcome, SectionRecord,
+    SectionState, SegmentRecord, SliceCommit, SliceRecord,
 };
 pub use sqlite::{Sealing, SqliteStore};
 pub use state::{IllegalMove, JobState, Move, RequestStatus, next};

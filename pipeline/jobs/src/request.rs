@@ -130,6 +130,18 @@ pub struct RequestDetails {
     pub requested_by: Option<String>,
     /// Free text of the operator, kept for the audit trail.
     pub notes: Option<String>,
+    /// The plan that the request is bound to: another one must not be carried out.
+    pub expected_plan: Option<ExpectedPlan>,
+}
+
+/// A plan that somebody looked at, by what it hashes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExpectedPlan {
+    /// SHA-256 of what decides the result, in hex.
+    pub hash: String,
+    /// What its parts hash to, by name, as far as the caller told.
+    pub parts: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for RequestDetails {

@@ -15,6 +15,8 @@ pub struct Lease {
     pub worker: WorkerId,
     /// Refused as soon as somebody else holds a newer one.
     pub fence: FenceToken,
+    /// How many leases there were since the job last got further than ever before, this one included: 1 after one that did.
+    pub fruitless: u64,
     /// When it ends unless a heartbeat prolongs it.
     pub until: Timestamp,
 }
@@ -85,18 +87,23 @@ impl std::fmt::Debug for SectionRecord {
     }
 }
 
+/// How many slices a part of a section may have. Parts of one section are collected at the same time and in no order; their slices
+/// have ordinals of their own, so that those of a section are in the order of its rows whichever was committed first.
+pub const PART_SLICES: u32 = 1 << 20;
+
 /// A run of rows that was cut, encoded and committed together.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SliceCommit {
     /// Its section.
     pub section: u32,
-    /// Its place in the section, from 0, without gaps.
+    /// Its place in the section: from [`PART_SLICES`] times its part's number on, without gaps. A section that is read as one
+    /// stream is its part 0.
     pub ordinal: u32,
     /// Its rows.
     pub rows: u64,
     /// Where reading goes on after it. Sealed in the store.
     pub cursor: Vec<u8>,
-    /// What encoders need to go on after it: running hashes, lengths. Only the newest is needed. Sealed in the store.
+    /// What encoders need to go on after it: running hashes, lengths. Only the newest of a part is needed. Sealed in the store.
     pub state: Vec<u8>,
     /// What encoders need of this slice at the end of the file (Parquet's row-group metadata). Sealed in the store.
     pub kept: Vec<u8>,
@@ -117,7 +124,7 @@ impl std::fmt::Debug for SliceCommit {
 /// A committed slice, opened.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SliceRecord {
-    /// Its place in the section.
+    /// Its place in the section; see [`SliceCommit::ordinal`].
     pub ordinal: u32,
     /// Its rows.
     pub rows: u64,
@@ -208,7 +215,7 @@ impl std::fmt::Debug for SectionEnd {
 /// Everything that becomes true together when a pack was written: one transaction.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
-    /// Slices, in order.
+    /// Slices, those of each part in order.
     pub slices: Vec<SliceCommit>,
     /// Sections that ended, after their slices.
     pub ends: Vec<SectionEnd>,

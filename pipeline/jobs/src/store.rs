@@ -75,7 +75,8 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// Returns a job's request, whoever asks: for workers.
     async fn request_of(&self, job: JobId) -> Result<Request, StoreError>;
 
-    /// Leases the oldest active job that nobody holds, if there is one; jobs with eight leases or more come last. A job
+    /// Leases the oldest active job that nobody holds, if there is one; jobs come last that eight
+    /// leases in a row brought no further. A job
     /// that was recorded as held is passed over until [`lease_job`](Self::lease_job) took it once.
     async fn lease(&self, worker: &WorkerId, ttl: Duration) -> Result<Option<Lease>, StoreError>;
 
@@ -115,13 +116,13 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// Returns the sections of a job in order.
     async fn sections(&self, job: JobId) -> Result<Vec<SectionRecord>, StoreError>;
 
-    /// Returns the committed slices of a section in order.
+    /// Returns the committed slices of a section in the order of their ordinals, which is that of its rows.
     async fn slices(&self, job: JobId, section: u32) -> Result<Vec<SliceRecord>, StoreError>;
 
     /// Commits what a finished pack holds: slices, then ends of sections.
     ///
     /// # Errors
-    /// [`StoreError::OutOfOrder`] for a slice that is not the next of an open section, a second end, a segment that
+    /// [`StoreError::OutOfOrder`] for a slice that is not the next of its part of an open section, a second end, a segment that
     /// exists, or a flush index that goes back; [`StoreError::IllegalMove`] unless the job is COLLECTING.
     async fn commit(&self, lease: &Lease, commit: Commit) -> Result<(), StoreError>;
 
@@ -149,6 +150,9 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
 
     /// Returns the segments of one entry in order.
     async fn segments(&self, job: JobId, entry: &str) -> Result<Vec<SegmentRecord>, StoreError>;
+
+    /// Returns the segments of every entry of a job, in the order of the entries' names and of their ordinals.
+    async fn all_segments(&self, job: JobId) -> Result<Vec<SegmentRecord>, StoreError>;
 
     /// Returns the names of all objects that committed segments of the job are in.
     async fn objects(&self, job: JobId) -> Result<Vec<String>, StoreError>;

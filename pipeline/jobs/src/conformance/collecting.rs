@@ -2,8 +2,8 @@
 
 use super::fixtures::{Snapshot, done, entry, file, lease, packaging, planned, segment, slice};
 use crate::{
-    Commit, Flush, JobStore, Progress, SectionEnd, SectionOutcome, SectionState, SegmentRecord,
-    SliceCommit, StoreError, TestClock, WorkerId,
+    Commit, Flush, JobStore, PART_SLICES, Progress, SectionEnd, SectionOutcome, SectionState,
+    SegmentRecord, SliceCommit, StoreError, TestClock, WorkerId,
 };
 
 /// Another worker finds everything the first one committed, byte for byte.
@@ -55,6 +55,8 @@ pub async fn what_was_committed_is_read_back_exactly(store: &dyn JobStore, clock
     assert_eq!(json, [segment(&entry(0), 0), long.segments[1].clone()]);
     let parquet = store.segments(started.job, "shop/table0.parquet").await.expect("readable");
     assert_eq!(parquet, long.segments[..1]);
+    let all = store.all_segments(started.job).await.expect("readable");
+    assert_eq!(all, [&json[..], &parquet[..]].concat(), "entry by entry");
     assert_eq!(
         store.objects(started.job).await.expect("readable"),
         ["pack-0", "pack-1", "pack-extra"]
@@ -121,6 +123,42 @@ pub async fn a_bad_slice_undoes_its_whole_commit(store: &dyn JobStore, _clock: &
         assert!(matches!(refused, Err(StoreError::OutOfOrder { .. })), "{fault}: {refused:?}");
         assert!(before == Snapshot::of(store, started.job).await, "{fault} changed something");
     }
+}
+
+/// Slices of several parts are committed in whatever order; within a part there is no gap, and all are read back in order.
+pub async fn parts_of_a_section_have_slices_of_their_own(store: &dyn JobStore, _clock: &TestClock) {
+    let (started, lease) = planned(store, "ada@example.com").await;
+    let of_part = |part: u32, at: u32| slice(0, part * PART_SLICES + at);
+    for slices in [
+        vec![of_part(2, 0)],
+        vec![of_part(0, 0), of_part(2, 1), of_part(0, 1)],
+        vec![of_part(4_094, 0)],
+        vec![of_part(1, 0)],
+    ] {
+        let commit = Commit { slices, ..Commit::default() };
+        store.commit(&lease, commit).await.expect("the next of its part");
+    }
+    let before = Snapshot::of(store, started.job).await;
+    for (fault, bad) in [
+        ("a gap in a part", of_part(2, 3)),
+        ("a slice of a part again", of_part(2, 1)),
+        ("a part that begins with its second", of_part(3, 1)),
+        ("the last slice of a part that has none", of_part(3, PART_SLICES - 1)),
+    ] {
+        let commit = Commit { slices: vec![bad], ..Commit::default() };
+        let refused = store.commit(&lease, commit).await;
+        assert!(matches!(refused, Err(StoreError::OutOfOrder { .. })), "{fault}: {refused:?}");
+        assert!(before == Snapshot::of(store, started.job).await, "{fault} changed something");
+    }
+    let wanted = [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (4_094, 0)];
+    let slices = store.slices(started.job, 0).await.expect("readable");
+    let read: Vec<u32> = slices.iter().map(|slice| slice.ordinal).collect();
+    assert_eq!(read, wanted.map(|(part, at)| part * PART_SLICES + at));
+    let segments = store.segments(started.job, &entry(0)).await.expect("readable");
+    assert!(segments.iter().map(|segment| segment.ordinal).eq(read));
+    assert_eq!(store.sections(started.job).await.expect("readable")[0].rows, 18);
+    store.restart_section(&lease, 0).await.expect("open");
+    assert!(store.slices(started.job, 0).await.expect("readable").is_empty());
 }
 
 /// A section that ended takes no more slices, no second end and no restart.

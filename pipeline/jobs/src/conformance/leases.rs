@@ -103,6 +103,62 @@ pub async fn released_jobs_go_on_at_once(store: &dyn JobStore, clock: &TestClock
     assert_eq!(lease(store, &next).await.job, other.job);
 }
 
+/// What got a job further than ever before makes the leases before it count for nothing; the same way twice does not.
+pub async fn leases_that_got_no_further_are_counted(store: &dyn JobStore, _clock: &TestClock) {
+    let worker = WorkerId::generate();
+    start(store, "ada@example.com").await;
+    let mut held = lease(store, &worker).await;
+    assert_eq!(held.fruitless, 1);
+    store.release(&held).await.expect("held");
+    held = lease(store, &worker).await;
+    assert_eq!((held.fence, held.fruitless), (FenceToken(2), 2));
+    store.save_plan(&held, b"plan", &sections(2), &Progress::default()).await.expect("held");
+    let again = async |held: &Lease, expected| {
+        store.release(held).await.expect("held");
+        let next = lease(store, &worker).await;
+        assert_eq!(next.fruitless, expected);
+        next
+    };
+    held = again(&held, 1).await;
+    let one = || Commit { slices: vec![slice(0, 0)], ..Commit::default() };
+    store.commit(&held, one()).await.expect("in order");
+    held = again(&held, 1).await;
+    store.restart_section(&held, 0).await.expect("open");
+    store.commit(&held, one()).await.expect("in order");
+    held = again(&held, 2).await;
+    let further = Commit { slices: vec![slice(0, 1)], ..Commit::default() };
+    store.commit(&held, further).await.expect("in order");
+    held = again(&held, 1).await;
+    let ends = Commit { ends: vec![done(0, 6), done(1, 0)], ..Commit::default() };
+    store.commit(&held, ends).await.expect("in order");
+    held = again(&held, 1).await;
+    store.start_packaging(&held).await.expect("all ended");
+    held = again(&held, 1).await;
+    store.start_packaging(&held).await.expect("it is there");
+    again(&held, 2).await;
+}
+
+/// A job that eight leases in a row brought no further stands behind younger ones until it gets further.
+pub async fn a_job_that_gets_nowhere_holds_up_nobody(store: &dyn JobStore, clock: &TestClock) {
+    let worker = WorkerId::generate();
+    let old = start(store, "ada@example.com").await.job;
+    for _ in 0..8 {
+        let held = lease(store, &worker).await;
+        assert_eq!(held.job, old);
+        store.release(&held).await.expect("held");
+    }
+    clock.advance(SignedDuration::from_secs(1));
+    let young = start(store, "grace@example.com").await.job;
+    let held = lease(store, &worker).await;
+    assert_eq!(held.job, young);
+    let last = lease(store, &worker).await;
+    assert_eq!((last.job, last.fruitless), (old, 9));
+    store.save_plan(&last, b"plan", &sections(1), &Progress::default()).await.expect("held");
+    store.release(&last).await.expect("held");
+    store.release(&held).await.expect("held");
+    assert_eq!(lease(store, &worker).await.job, old, "it got further: the oldest is first again");
+}
+
 async fn take_over_and_try(
     store: &dyn JobStore,
     clock: &TestClock,

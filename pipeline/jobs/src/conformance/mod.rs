@@ -43,8 +43,8 @@ pub use cancelling::{
 };
 pub use collecting::{
     a_bad_slice_undoes_its_whole_commit, a_failed_section_keeps_nothing_but_its_outcome,
-    a_restarted_section_begins_again, sections_refuse_what_does_not_follow,
-    what_was_committed_is_read_back_exactly,
+    a_restarted_section_begins_again, parts_of_a_section_have_slices_of_their_own,
+    sections_refuse_what_does_not_follow, what_was_committed_is_read_back_exactly,
 };
 pub use delivering::{
     bundles_expire_when_their_time_is_over, grants_belong_to_their_request,
@@ -63,8 +63,9 @@ pub use keys::{
     keys_are_compared_and_replaced,
 };
 pub use leases::{
-    a_job_has_one_worker, a_stale_worker_changes_nothing, leases_end_with_the_clock,
-    oldest_jobs_come_first, released_jobs_go_on_at_once,
+    a_job_has_one_worker, a_job_that_gets_nowhere_holds_up_nobody, a_stale_worker_changes_nothing,
+    leases_end_with_the_clock, leases_that_got_no_further_are_counted, oldest_jobs_come_first,
+    released_jobs_go_on_at_once,
 };
 pub use lifecycle::{
     a_failed_job_keeps_its_reason_only, a_job_lives_to_its_delivery,

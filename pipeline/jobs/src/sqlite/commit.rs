@@ -6,8 +6,8 @@ use super::moves::Head;
 use super::work::Work;
 use super::{plan, segments};
 use crate::{
-    Commit, IllegalMove, JobId, JobState, Lease, Move, SectionEnd, SectionOutcome, SectionState,
-    SliceCommit, StoreError,
+    Commit, IllegalMove, JobId, JobState, Lease, Move, PART_SLICES, SectionEnd, SectionOutcome,
+    SectionState, SliceCommit, StoreError,
 };
 
 /// Commits slices, then ends of sections, then progress.
@@ -22,7 +22,8 @@ pub(super) fn commit(work: &Work<'_>, lease: &Lease, commit: &Commit) -> Result<
     for end in &commit.ends {
         end_section(work, job, end)?;
     }
-    plan::note_progress(work, job, &commit.progress)
+    plan::note_progress(work, job, &commit.progress)?;
+    plan::reached(work, job, plan::collected(work, job)?)
 }
 
 /// Forgets what an open section has.
@@ -69,9 +70,10 @@ fn require_open(work: &Work<'_>, job: JobId, section: u32) -> Result<(), StoreEr
 fn add_slice(work: &Work<'_>, job: JobId, slice: &SliceCommit) -> Result<(), StoreError> {
     let (section, ordinal) = (slice.section, slice.ordinal);
     require_open(work, job, section)?;
+    let first = ordinal - ordinal % PART_SLICES;
     let next: Option<u32> = work.first(
-        "SELECT coalesce(max(ordinal) + 1, 0) FROM slices WHERE job = ?1 AND section = ?2",
-        params![job, section],
+        "SELECT coalesce(max(ordinal) + 1, ?3) FROM slices WHERE job = ?1 AND section = ?2 AND ordinal BETWEEN ?3 AND ?4",
+        params![job, section, first, first + (PART_SLICES - 1)],
         |row| Ok(row.get(0)?),
     )?;
     if next != Some(ordinal) {

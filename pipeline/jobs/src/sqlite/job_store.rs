@@ -168,6 +168,10 @@ impl JobStore for SqliteStore {
         self.read(move |work| segments::of_entry(work, job, &entry)).await
     }
 
+    async fn all_segments(&self, job: JobId) -> Result<Vec<SegmentRecord>, StoreError> {
+        self.read(move |work| segments::of_job(work, job)).await
+    }
+
     async fn objects(&self, job: JobId) -> Result<Vec<String>, StoreError> {
         self.read(move |work| segments::objects(work, job)).await
     }

@@ -9,7 +9,7 @@ use super::values::Micros;
 use super::work::Work;
 use crate::{Actor, FenceToken, JobId, JobState, Lease, StoreError, TenantId, WorkerId};
 
-/// Leases the oldest active job that nobody holds. Jobs that were leased often stand behind the others: one that brings its
+/// Leases the oldest active job that nobody holds. Jobs that were leased often and got no further stand behind the others: one that brings its
 /// workers down must not keep everybody waiting.
 pub(super) fn lease(
     work: &Work<'_>,
@@ -29,7 +29,7 @@ pub(super) fn lease_job(
 ) -> Result<Option<Lease>, StoreError> {
     Head::find(work, job)?;
     let found = work.first(
-        "SELECT id, tenant, fence FROM jobs
+        "SELECT id, tenant, fence, fruitless FROM jobs
          WHERE id = ?1 AND state = ?2 AND (lease_until IS NULL OR lease_until <= ?3)",
         params![job, JobState::Requested, Micros(work.now)],
         Free::read,
@@ -72,31 +72,38 @@ struct Free {
     job: JobId,
     tenant: TenantId,
     last: FenceToken,
+    fruitless: u64,
 }
 
 impl Free {
     fn read(row: &Row<'_>) -> Result<Self, StoreError> {
-        Ok(Self { job: row.get(0)?, tenant: row.get(1)?, last: row.get(2)? })
+        Ok(Self {
+            job: row.get(0)?,
+            tenant: row.get(1)?,
+            last: row.get(2)?,
+            fruitless: row.get(3)?,
+        })
     }
 
     fn take(self, work: &Work<'_>, worker: &WorkerId, ttl: Duration) -> Result<Lease, StoreError> {
-        let Self { job, tenant, last } = self;
+        let Self { job, tenant, last, fruitless } = self;
+        let fruitless = fruitless.saturating_add(1);
         let fence = FenceToken(last.0.saturating_add(1));
         let until = work.after(ttl);
         work.execute(
             "UPDATE jobs SET fence = ?2, lease_worker = ?3, lease_until = ?4, worker = ?3, heartbeat_at = ?5,
-                 held = 0
+                 fruitless = ?6, held = 0
              WHERE id = ?1",
-            params![job, fence, worker, Micros(until), Micros(work.now)],
+            params![job, fence, worker, Micros(until), Micros(work.now), fruitless],
         )?;
         let verb = if last.0 == 0 { "leased" } else { "resumed" };
         moves::note(work, job, &Actor::Worker(worker.clone()), &format!("{verb} by {worker}"))?;
-        Ok(Lease { job, tenant, worker: worker.clone(), fence, until })
+        Ok(Lease { job, tenant, worker: worker.clone(), fence, fruitless, until })
     }
 }
 
 /// The active job that is to be leased next.
-pub(super) const FREE: &str = "SELECT id, tenant, fence FROM jobs
+pub(super) const FREE: &str = "SELECT id, tenant, fence, fruitless FROM jobs
      WHERE state IN ('REQUESTED', 'COLLECTING', 'PACKAGING')
        AND (lease_until IS NULL OR lease_until <= ?1) AND held = 0
-     ORDER BY fence >= 8, created_at, id LIMIT 1";
+     ORDER BY fruitless >= 8, created_at, id LIMIT 1";

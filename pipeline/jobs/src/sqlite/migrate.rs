@@ -68,10 +68,11 @@ fn version(connection: &Connection) -> Result<u32, StoreError> {
 type Then = fn(&Connection, &Sealing) -> Result<(), StoreError>;
 
 /// Every step, in order. A step that was released is never edited.
-const MIGRATIONS: [(&str, Then); 3] = [
+const MIGRATIONS: [(&str, Then); 4] = [
     (include_str!("../../migrations/sqlite/0001_store.sql"), |_, _| Ok(())),
     (include_str!("../../migrations/sqlite/0002_compliance.sql"), |_, _| Ok(())),
     (include_str!("../../migrations/sqlite/0003_keys.sql"), reseal::second_schema),
+    (include_str!("../../migrations/sqlite/0004_leases.sql"), |_, _| Ok(())),
 ];
 
 #[cfg(test)]
@@ -86,7 +87,7 @@ mod tests {
         assert!(migrate(&mut connection, &sealing, |_| Ok(())).unwrap());
         connection.execute("INSERT INTO meta VALUES ('a', x'00')", []).unwrap();
         assert!(!migrate(&mut connection, &sealing, |_| Ok(())).unwrap());
-        assert_eq!(version(&connection).unwrap(), 3);
+        assert_eq!(version(&connection).unwrap(), 4);
         let kept: u32 =
             connection.query_row("SELECT count(*) FROM meta", [], |row| row.get(0)).unwrap();
         assert_eq!(kept, 1);
@@ -96,9 +97,9 @@ mod tests {
     async fn a_store_of_a_later_version_is_refused_and_left_alone() {
         let sealing = Room::new().await.sealing;
         let mut connection = Connection::open_in_memory().unwrap();
-        connection.pragma_update(None, "user_version", 4).unwrap();
+        connection.pragma_update(None, "user_version", 5).unwrap();
         let error = migrate(&mut connection, &sealing, |_| Ok(())).unwrap_err();
-        assert!(matches!(error, StoreError::TooNew { found: 4, known: 3 }));
+        assert!(matches!(error, StoreError::TooNew { found: 5, known: 4 }));
         let tables: u32 = connection
             .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
             .unwrap();

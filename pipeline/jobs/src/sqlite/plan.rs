@@ -42,7 +42,29 @@ pub(super) fn save(
             params![head.id, place, section.silo, section.datapoint, SectionState::Open],
         )?;
     }
-    note_progress(work, head.id, progress)
+    note_progress(work, head.id, progress)?;
+    reached(work, head.id, PLANNED)
+}
+
+/// Notes how far a job is, in the measure of the column `reached`. Only further than ever before counts: a section that starts
+/// again and commits the same slices again gets its job nowhere.
+pub(super) fn reached(work: &Work<'_>, job: JobId, now: u64) -> Result<(), StoreError> {
+    work.execute(
+        "UPDATE jobs SET reached = ?2, fruitless = 0 WHERE id = ?1 AND reached < ?2",
+        params![job, now],
+    )?;
+    Ok(())
+}
+
+/// Returns how far a job is that is collected.
+pub(super) fn collected(work: &Work<'_>, job: JobId) -> Result<u64, StoreError> {
+    let count = work.first(
+        "SELECT (SELECT count(*) FROM slices WHERE job = ?1)
+              + (SELECT count(*) FROM sections WHERE job = ?1 AND state <> ?2)",
+        params![job, SectionState::Open],
+        |row| Ok(row.get::<_, u64>(0)?),
+    )?;
+    Ok(PLANNED + count.unwrap_or_default())
 }
 
 /// Writes how far a job is; the sign of life is the transaction's own.
@@ -122,6 +144,9 @@ pub(super) fn slices(
         },
     )
 }
+
+/// How far a job is that has a plan.
+const PLANNED: u64 = 1;
 
 /// Where a section's outcome is sealed.
 pub(super) fn outcome_cell(job: JobId, section: u32) -> Cell {

@@ -8,7 +8,7 @@ use super::moves::Head;
 use super::sealing::Cell;
 use super::values::Micros;
 use super::work::Work;
-use super::{rows, segments, sums};
+use super::{plan, rows, segments, sums};
 use crate::{
     Actor, Job, JobId, Lease, Move, Published, RequestId, SectionState, StoreError, TenantId,
 };
@@ -23,9 +23,10 @@ pub(super) fn start_packaging(work: &Work<'_>, lease: &Lease) -> Result<(), Stor
         params![head.id, SectionState::Open],
         |_| Ok(()),
     )?;
-    open.map_or(Ok(()), |()| {
-        Err(StoreError::OutOfOrder { what: "packaging before a section's end" })
-    })
+    if open.is_some() {
+        return Err(StoreError::OutOfOrder { what: "packaging before a section's end" });
+    }
+    plan::reached(work, head.id, plan::collected(work, head.id)? + 1)
 }
 
 /// Publishes the bundle.

@@ -129,6 +129,13 @@ pub(super) fn of_entry(
     )
 }
 
+/// Returns the segments of every entry, entry by entry.
+pub(super) fn of_job(work: &Work<'_>, job: JobId) -> Result<Vec<SegmentRecord>, StoreError> {
+    work.all("SELECT * FROM segments WHERE job = ?1 ORDER BY entry, ordinal", params![job], |row| {
+        rows::segment(work, row)
+    })
+}
+
 /// Returns the names of a job's objects.
 pub(super) fn objects(work: &Work<'_>, job: JobId) -> Result<Vec<String>, StoreError> {
     work.all("SELECT name FROM objects WHERE job = ?1 ORDER BY name", params![job], |row| {

@@ -15,7 +15,7 @@ async fn a_store_of_a_later_version_is_too_new() {
     let room = Room::new().await;
     drop(room.open().unwrap());
     room.sql("PRAGMA user_version = 99", []);
-    assert!(matches!(room.open(), Err(StoreError::TooNew { found: 99, known: 3 })));
+    assert!(matches!(room.open(), Err(StoreError::TooNew { found: 99, known: 4 })));
 }
 
 #[tokio::test]

@@ -227,7 +227,7 @@ async fn a_store_under_a_daemon_of_an_earlier_version_is_left_alone() {
         };
         let refused = beside().unwrap_err();
         assert!(
-            matches!(&refused, StoreError::EarlierOwner { path, found, known: 3 }
+            matches!(&refused, StoreError::EarlierOwner { path, found, known: 4 }
                 if *path == room.path && *found == 1 + u32::from(second)),
             "{refused:?}"
         );
@@ -241,7 +241,7 @@ async fn a_store_under_a_daemon_of_an_earlier_version_is_left_alone() {
 
         drop(daemon);
         let store = beside().unwrap();
-        assert_eq!((version(), store.job(job).await.unwrap().id), (3, job));
+        assert_eq!((version(), store.job(job).await.unwrap().id), (4, job));
         let owner = room.open().expect("who migrated it does not own it");
         assert!(beside().is_ok(), "its owner has this version");
         drop(owner);

@@ -45,7 +45,7 @@ pub(super) const FAMILIES: &[&str] = &["sombra", "compliance"];
 pub(super) const SCOPES: &[&str] = &["DATA_SUBJECT", "TENANT_FULL", "TENANT_SLICE"];
 pub(super) const KEY_SCOPES: &[&str] =
     &["request:submit", "request:read", "compilation:read", "audit:read"];
-const FORMATS: &[&str] = &["CSV", "HTML", "JSON", "NDJSON", "PARQUET"];
+const FORMATS: &[&str] = &["CSV", "HTML", "JSON", "NDJSON", "PARQUET", "RAW"];
 const STATES: &[&str] = &[
     "REQUESTED",
     "COLLECTING",
@@ -121,6 +121,8 @@ pub(super) const TABLES: &[Table] = &[
             ("created_at", WHEN),
             ("updated_at", WHEN),
             ("fence", MANY),
+            ("reached", MANY),
+            ("fruitless", MANY),
             ("lease_worker", WORKER),
             ("lease_until", WHEN),
             ("worker", WORKER),

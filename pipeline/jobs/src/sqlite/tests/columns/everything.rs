@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::room::{self, CANARY, KEY, Room, envelope, new_job};
 use crate::{
-    Actor, ApiKeyId, Attribute, AuditEvent, Clock as _, Commit, Download, Family, FileRecord,
-    GRANT_BUNDLE, Identifier, Job, JobStore as _, Lease, ListQuery, NewApiKey, NewGrant, NewJob,
-    NewRequest, NewSection, NextJob, Progress, Published, Region, RequestDetails, Scope,
-    SectionEnd, SectionOutcome, SegmentRecord, SqliteStore, TenantId, WorkerId,
+    Actor, ApiKeyId, Attribute, AuditEvent, Clock as _, Commit, Download, ExpectedPlan, Family,
+    FileRecord, GRANT_BUNDLE, Identifier, Job, JobStore as _, Lease, ListQuery, NewApiKey,
+    NewGrant, NewJob, NewRequest, NewSection, NextJob, Progress, Published, Region, RequestDetails,
+    Scope, SectionEnd, SectionOutcome, SegmentRecord, SqliteStore, TenantId, WorkerId,
 };
 
 /// Fills a store and returns the keyed hashes it may hold.
@@ -107,12 +107,15 @@ async fn turn_keys(store: &SqliteStore) {
 
     // What the command line writes.
     let (key, jobs, failed) = (("key", SECOND), ("jobs", "7"), ("failed", "1"));
+    let hash = "0f".repeat(32);
+    let plan = ("plan_sha256", hash.as_str());
     let (of_ring, of_job) = ((None, None), (Some(job.request), Some(job.id)));
     for (action, (request, id), facts) in [
         ("key.rotated", of_ring, vec![key]),
         ("key.rewrapped", of_ring, vec![key, ("stage", "begun")]),
         ("key.rewrapped", of_ring, vec![key, ("stage", "ended"), jobs, failed]),
         ("job.key_exported", of_job, vec![key]),
+        ("plan.previewed", of_ring, vec![plan, ("scope", "DATA_SUBJECT"), ("sections", "7")]),
     ] {
         let facts = facts.into_iter().map(|(name, fact)| (name, fact.to_owned())).collect();
         let (actor, tenant) = (Actor::Operator, job.tenant.clone());
@@ -179,6 +182,7 @@ async fn publish(store: &SqliteStore, room: &Room, lease: &Lease) {
     assert_eq!(store.slices(job, 0).await.unwrap()[0].cursor, canary("cursor"));
     assert_eq!(store.files(job).await.unwrap()[0].crc32, u32::MAX);
     assert_eq!(store.segments(job, ENTRY).await.unwrap(), [segment(ENTRY)]);
+    assert!(store.all_segments(job).await.unwrap().contains(&segment(ENTRY)));
     assert_eq!(store.objects(job).await.unwrap(), ["pack-0"]);
     store.start_packaging(lease).await.unwrap();
     let published = Published {
@@ -231,6 +235,10 @@ async fn record(store: &SqliteStore, subject: &str, held: bool) -> Job {
             attributes: vec![Attribute { key: CANARY.to_owned(), values: vec![CANARY.to_owned()] }],
             requested_by: said("requested by"),
             notes: said("requestNotes"),
+            expected_plan: Some(ExpectedPlan {
+                hash: CANARY.to_owned(),
+                parts: BTreeMap::from([(CANARY.to_owned(), CANARY.to_owned())]),
+            }),
         },
         subject_key: Some(subject_key(subject)),
         ..room::request(subject)
