@@ -44,12 +44,24 @@ pub enum PipelineError {
         place: Option<(u64, String)>,
     },
     /// More identifiers were found than settings allow.
-    #[error("more than {limit} values of identifier {identifier} were found")]
+    #[error(
+        "{source_of} has at least {found} values of identifier {identifier}; at most {limit} are allowed"
+    )]
     TooManyIdentifiers {
         /// Which identifier.
         identifier: String,
+        /// `silo/datapoint` whose rows hold them, or the request.
+        source_of: String,
+        /// How many are known, at least.
+        found: usize,
         /// The limit of `export.max_identifier_values`.
         limit: usize,
+    },
+    /// The request is bound to a plan, and the one that was made is another.
+    #[error("the plan is not the one that was approved{}", told(changes))]
+    PlanChanged {
+        /// What changed, as far as the parts of the approved plan are known.
+        changes: Vec<String>,
     },
     /// A stored document is not of the shape this version writes.
     #[error("the stored {what} cannot be read")]
@@ -100,6 +112,7 @@ impl PipelineError {
             Self::Section { .. } => "silo_failed",
             Self::Encode { .. } => "encode_failed",
             Self::TooManyIdentifiers { .. } => "too_many_identifiers",
+            Self::PlanChanged { .. } => "plan_changed",
             Self::Document { .. } => "document_unreadable",
             Self::Gone { .. } => "bundle_gone",
             Self::NotReady { .. } => "bundle_not_ready",
@@ -119,6 +132,7 @@ impl PipelineError {
             Self::Store(_)
             | Self::Encode { .. }
             | Self::TooManyIdentifiers { .. }
+            | Self::PlanChanged { .. }
             | Self::TooManyLeases { .. }
             | Self::Gone { .. }
             | Self::NotReady { .. }
@@ -139,6 +153,10 @@ impl PipelineError {
     }
 }
 
+fn told(changes: &[String]) -> String {
+    if changes.is_empty() { String::new() } else { format!(": {}", changes.join(", ")) }
+}
+
 /// Why a silo did not give its data. No variant and no message holds a value of the data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -148,6 +166,14 @@ pub enum SiloError {
     Unavailable {
         /// What the driver says.
         reason: String,
+    },
+    /// It was not asked: it is left alone for some time after failures, or all its connections are in use.
+    #[error("cannot be opened: {reason}")]
+    Held {
+        /// Which of the two.
+        reason: String,
+        /// How long it is not worth asking again; zero if nobody knows.
+        more: std::time::Duration,
     },
     /// A file, table or column that settings name is not there.
     #[error("{what} is missing")]
@@ -186,6 +212,9 @@ pub enum SiloError {
     /// Columns, types or the key changed since the section was planned.
     #[error("its shape changed while it was read")]
     ShapeChanged,
+    /// The request is bound to its plan, and the section is not what it was when it was planned. It ends the job, whatever the policy.
+    #[error("is not what the approved plan says")]
+    PlanChanged,
     /// Identifiers this section needs come from a section that failed.
     #[error("needs {identifier}, which comes from {provider}, and that failed")]
     ProviderFailed {
@@ -201,15 +230,21 @@ impl SiloError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unavailable { .. } => "silo_unavailable",
+            Self::Unavailable { .. } | Self::Held { .. } => "silo_unavailable",
             Self::Missing { .. } => "silo_missing",
             Self::Corrupt { .. } => "silo_corrupt",
             Self::Query { .. } => "silo_query",
             Self::Settings { .. } => "silo_settings",
             Self::Value { .. } => "silo_value",
             Self::ShapeChanged => "silo_shape_changed",
+            Self::PlanChanged => "plan_changed",
             Self::ProviderFailed { .. } => "silo_provider_failed",
         }
+    }
+
+    /// Says whether the silo was not asked.
+    pub(crate) const fn is_held(&self) -> bool {
+        matches!(self, Self::Held { .. })
     }
 
     /// Counts rows from the beginning of the section, of which `before` were read earlier.
@@ -224,7 +259,7 @@ impl SiloError {
     #[must_use]
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::Unavailable { .. } | Self::ShapeChanged => Retry::Later,
+            Self::Unavailable { .. } | Self::Held { .. } | Self::ShapeChanged => Retry::Later,
             _ => Retry::Operator,
         }
     }

@@ -5,18 +5,32 @@
 
 mod batches;
 mod explained;
+pub mod files;
+mod guarded;
+mod items;
+mod memory;
 mod session;
 mod shape;
 mod spec;
 
+pub mod adbc;
+pub mod http;
+pub mod mysql;
 mod open;
 pub mod postgres;
 pub mod sqlite;
 
-pub use batches::Batches;
+pub use batches::{BatchSender, Batches, NoReceiver};
 pub use explained::Explained;
+pub use guarded::{CircuitState, SiloState};
+pub(crate) use items::{MORE, without_members};
+pub(crate) use memory::RowMemory;
 pub use open::Silos;
-pub use session::{BATCH_BYTES, BATCH_ROWS, BATCHES_WAITING, Identifiers, Session, Silo};
+pub(crate) use session::MOST_COUNTED;
+pub use session::{
+    Attached, BATCH_BYTES, BATCH_ROWS, BATCHES_WAITING, Held, Identifiers, Session, Silo,
+};
 pub(crate) use shape::JSON_EXTENSION;
 pub use shape::{ColumnShape, ColumnType, Shape};
-pub use spec::{Cursor, Filter, SectionSource, SectionSpec, Window};
+pub(crate) use spec::is_of_scope;
+pub use spec::{Cursor, Filter, SectionSource, SectionSpec, Span, Window};

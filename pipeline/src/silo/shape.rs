@@ -78,6 +78,14 @@ impl Shape {
         Arc::new(Schema::new(fields))
     }
 
+    /// Returns the shape of the same rows with the columns of the key alone, in its order; `None` without a key.
+    pub(crate) fn of_key(&self) -> Option<Self> {
+        let column = |name: &String| self.columns.iter().find(|column| column.name == *name);
+        let columns: Option<Vec<ColumnShape>> =
+            self.ordered_by.iter().map(|name| column(name).cloned()).collect();
+        Some(Self { columns: columns.filter(|_| self.keyed)?, ..self.clone() })
+    }
+
     /// Says whether a section that began with `self` can go on with `other`.
     #[must_use]
     pub fn same_columns(&self, other: &Self) -> bool {

@@ -154,6 +154,7 @@ mod tests {
             key: key.iter().map(|name| (*name).to_owned()).collect(),
             window: None,
             filters: vec![],
+            columns: vec![],
         };
         let known = [("email".to_owned(), vec![Value::Text("canary".to_owned())])];
         let with = explain(&db, &section, &known.into())?;

@@ -133,7 +133,7 @@ pub(super) fn holds(
 pub(super) fn place_of(section: &SectionSpec) -> Option<(&str, &str)> {
     match &section.source {
         SectionSource::Table { parts, .. } => place(parts),
-        SectionSource::Query { .. } => None,
+        _ => None,
     }
 }
 

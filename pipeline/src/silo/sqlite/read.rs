@@ -1,15 +1,13 @@
 //! How do rows become batches?
 
-use arrow_array::RecordBatch;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
-use tokio::sync::mpsc::Sender;
 
 use super::batch::BatchBuilder;
 use super::fault;
 use super::ordered::{Ordered, Step};
 use super::select::{Rows, bytewise};
-use crate::silo::{ColumnShape, ColumnType, Cursor, Shape};
+use crate::silo::{BatchSender, ColumnShape, ColumnType, Cursor, Shape};
 use crate::sql::quote;
 use crate::{SiloError, Value};
 
@@ -21,7 +19,7 @@ pub(super) fn rows(
     rows: &Rows,
     shape: &Shape,
     after: Option<&Cursor>,
-    sender: &Sender<RecordBatch>,
+    sender: &BatchSender,
 ) -> Result<(), SiloError> {
     let columns: Vec<String> = shape.columns.iter().map(|column| quote(&column.name)).collect();
     let sql = format!("select {} from ({})", columns.join(", "), rows.sql);
@@ -57,7 +55,7 @@ pub(super) fn rows(
 /// Fills batches and sends them.
 struct Sending<'a> {
     batch: BatchBuilder,
-    sender: &'a Sender<RecordBatch>,
+    sender: &'a BatchSender,
 }
 
 impl Sending<'_> {
@@ -87,6 +85,16 @@ fn in_order(shape: &Shape, name: &str) -> String {
         Some(column) if number(column) => quote(name),
         _ => bytewise(name),
     }
+}
+
+/// Counts rows; `None` if there are more than so many.
+pub(super) fn count(db: &Connection, rows: &Rows, most: u64) -> Result<Option<u64>, SiloError> {
+    let limit = most.saturating_add(1);
+    let sql = format!("select count(*) from (select 1 from ({}) limit {limit})", rows.sql);
+    let counted: i64 = db
+        .query_row(&sql, params_from_iter(&rows.binds), |row| row.get(0))
+        .map_err(|error| fault::while_reading(&error))?;
+    Ok(Some(counted.unsigned_abs()).filter(|count| *count <= most))
 }
 
 /// Returns the distinct values of a column over the rows, at most `limit` + 1.

@@ -21,6 +21,7 @@ pub(super) fn rows(section: &SectionSpec, known: &Identifiers) -> Result<Rows, S
     match &section.source {
         SectionSource::Table { parts, matches } => Ok(table(section, parts, matches, known)),
         SectionSource::Query { sql } => query(sql, known),
+        strange => Err(strange.is_strange_to("sqlite")),
     }
 }
 

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 
 use super::connection::{self, Shared};
 use super::{describe, explain, read, select};
-use crate::silo::{Batches, Cursor, Explained, Identifiers, SectionSpec, Session, Shape, Silo};
+use crate::silo::{
+    Batches, Cursor, Explained, Identifiers, MOST_COUNTED, SectionSpec, Session, Shape, Silo,
+};
 use crate::{SiloError, Value};
 
 /// A SQLite database file.
@@ -42,7 +44,7 @@ struct SqliteSession {
 impl Drop for SqliteSession {
     /// Nobody waits any more: a long sort must not outlive the job that asked for it.
     fn drop(&mut self) {
-        self.shared.interrupt();
+        self.shared.end();
     }
 }
 
@@ -90,6 +92,7 @@ impl Session for SqliteSession {
             shared.with(|db| read::rows(db, &rows, &shape, after.as_ref(), sender))
         }))
     }
+
     async fn explain(
         &mut self,
         section: &SectionSpec,
@@ -97,6 +100,17 @@ impl Session for SqliteSession {
     ) -> Result<Explained, SiloError> {
         let (shared, section, known) = (self.shared.clone(), section.clone(), known.clone());
         connection::off_runtime(move || shared.with(|db| explain::explain(db, &section, &known)))
+            .await
+    }
+
+    async fn count_whole(
+        &mut self,
+        section: &SectionSpec,
+        known: &Identifiers,
+    ) -> Result<Option<u64>, SiloError> {
+        let rows = select::rows(section, known)?;
+        let shared = self.shared.clone();
+        connection::off_runtime(move || shared.with(|db| read::count(db, &rows, MOST_COUNTED)))
             .await
     }
 }
