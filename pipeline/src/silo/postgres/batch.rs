@@ -60,7 +60,7 @@ impl BatchBuilder {
             .zip(sources)
             .map(|(field, source)| Column {
                 decode: source.decode.clone(),
-                values: Values::new(field.data_type(), &source.decode),
+                values: Values::new(field.data_type(), &source.decode, FIRST_ROWS, FIRST_BYTES),
             })
             .collect();
         Self {
@@ -104,7 +104,9 @@ impl BatchBuilder {
     }
 
     pub(super) fn finish(&mut self) -> Result<RecordBatch, SiloError> {
-        let columns = self.columns.iter_mut().map(|column| column.values.finish()).collect();
+        // The next batch is most likely like this one: its columns need not grow.
+        let rows = if self.is_full() { self.rows } else { 0 };
+        let columns = self.columns.iter_mut().map(|column| column.finish(rows)).collect();
         self.before += self.rows as u64;
         self.rows = 0;
         self.bytes = 0;
@@ -171,25 +173,42 @@ impl Column {
     }
 }
 
+impl Column {
+    /// Takes the values out and leaves room for so many rows more.
+    fn finish(&mut self, rows: usize) -> ArrayRef {
+        let bytes = match &self.values {
+            Values::Text(builder) => builder.values_slice().len(),
+            Values::Bytes(builder) => builder.values_slice().len(),
+            _ => 0,
+        };
+        let values = self.values.finish();
+        if rows > 0 {
+            self.values = Values::new(values.data_type(), &self.decode, rows, bytes);
+        }
+        values
+    }
+}
+
 impl Values {
-    fn new(data_type: &DataType, decode: &Decode) -> Self {
+    /// With room for so many rows, and so many bytes of texts.
+    fn new(data_type: &DataType, decode: &Decode, rows: usize, bytes: usize) -> Self {
         match decode {
-            Decode::Boolean => Self::Boolean(BooleanBuilder::new()),
+            Decode::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
             Decode::Int2 | Decode::Int4 | Decode::Int8 | Decode::Oid => {
-                Self::Integer(Int64Builder::new())
+                Self::Integer(Int64Builder::with_capacity(rows))
             }
-            Decode::Single => Self::Single(Float32Builder::new()),
-            Decode::Real => Self::Real(Float64Builder::new()),
+            Decode::Single => Self::Single(Float32Builder::with_capacity(rows)),
+            Decode::Real => Self::Real(Float64Builder::with_capacity(rows)),
             Decode::Decimal { precision, scale } => Self::Decimal(
-                Decimal128Builder::new().with_data_type(data_type.clone()),
+                Decimal128Builder::with_capacity(rows).with_data_type(data_type.clone()),
                 *precision,
                 *scale,
             ),
-            Decode::Bytes => Self::Bytes(BinaryBuilder::new()),
-            Decode::Date => Self::Date(Date32Builder::new()),
-            Decode::Time => Self::Time(Time64MicrosecondBuilder::new()),
+            Decode::Bytes => Self::Bytes(BinaryBuilder::with_capacity(rows, bytes)),
+            Decode::Date => Self::Date(Date32Builder::with_capacity(rows)),
+            Decode::Time => Self::Time(Time64MicrosecondBuilder::with_capacity(rows)),
             Decode::Timestamp | Decode::TimestampTz => Self::Timestamp(
-                TimestampMicrosecondBuilder::new().with_data_type(data_type.clone()),
+                TimestampMicrosecondBuilder::with_capacity(rows).with_data_type(data_type.clone()),
             ),
             Decode::Numeric
             | Decode::Text
@@ -197,7 +216,7 @@ impl Values {
             | Decode::Interval
             | Decode::Json
             | Decode::Jsonb
-            | Decode::Array(_) => Self::Text(StringBuilder::new()),
+            | Decode::Array(_) => Self::Text(StringBuilder::with_capacity(rows, bytes)),
         }
     }
 
@@ -248,3 +267,7 @@ impl<'a> FromSql<'a> for Raw<'a> {
         true
     }
 }
+
+/// Room of a first batch: most people have few rows.
+const FIRST_ROWS: usize = 64;
+const FIRST_BYTES: usize = 1_024;

@@ -8,7 +8,7 @@ use crate::silo::{ColumnShape, ColumnType};
 use crate::sql::quote;
 
 /// A column of a selection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Source {
     pub(super) name: String,
     pub(super) declared: String,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arrow_schema::Schema;
 use futures::TryStreamExt;
-use tokio_postgres::Client;
 
 use super::batch::BatchBuilder;
 use super::column::{Decode, Source};
-use super::describe::selection;
+use super::facts::{Facts, selection};
+use super::link::Link;
 use super::narrow::find;
 use super::select::Rows;
 use super::{bind, fault};
@@ -19,26 +19,28 @@ use crate::{SiloError, Value};
 
 /// Returns the distinct values, NULLs left out, of columns over the rows a section selects; at most `limit` + 1 of each.
 pub(super) async fn distinct(
-    client: &Client,
+    link: &Link,
     section: &SectionSpec,
     known: &Identifiers,
     columns: &[String],
     limit: usize,
 ) -> Result<Vec<Vec<Value>>, SiloError> {
-    let (rows, sources) = selection(client, section, known).await?;
+    let (rows, facts) = selection(link, section, known).await?;
     let mut all = Vec::with_capacity(columns.len());
     for column in columns {
-        all.push(of_column(client, rows.clone(), find(&sources, column)?, limit).await?);
+        all.push(of_column(link, &facts, rows.clone(), column, limit).await?);
     }
     Ok(all)
 }
 
 async fn of_column(
-    client: &Client,
+    link: &Link,
+    facts: &Facts,
     mut rows: Rows,
-    column: &Source,
+    column: &str,
     limit: usize,
 ) -> Result<Vec<Value>, SiloError> {
+    let column = find(&facts.columns, column)?;
     if matches!(column.decode, Decode::Json | Decode::Jsonb | Decode::Array(_)) {
         let what = format!(
             "column {} provides identifiers and is {}, which holds more than one: take a query that takes them out",
@@ -52,9 +54,10 @@ async fn of_column(
         rows.select(&format!("distinct {}", spelled(column))),
         limit.saturating_add(1)
     );
-    let statement = client.prepare(&sql).await.map_err(|error| fault::preparing(&error))?;
+    let statement =
+        link.ready(facts.generation, &sql).await.map_err(|error| fault::preparing(&error))?;
     let binds = bind::all(&rows.slots, statement.params());
-    let found = client.query_raw(&statement, binds).await;
+    let found = link.client().query_raw(&statement, binds).await;
     let mut found = std::pin::pin!(found.map_err(|error| fault::running(&error))?);
     let shape = column.shape();
     let schema = Arc::new(Schema::new(vec![shape.kind.field(&shape.name)]));

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::column::Source;
-use super::describe::{columns, estimate, order};
+use super::count::estimate;
+use super::describe::order;
+use super::facts::Facts;
 use super::fault;
 use super::indexes::Table;
 use super::key;
+use super::link::Link;
 use super::narrow::{find, narrow};
 use super::select::{ALIAS, Rows};
 use crate::silo::{Explained, Identifiers, SectionSource, SectionSpec};
@@ -17,7 +20,7 @@ use crate::{SiloError, Value};
 
 /// Asks for the plan that serves whatever values are bound: no value is in it, and none is needed.
 pub(super) async fn explain(
-    client: &Client,
+    link: &Link,
     section: &SectionSpec,
     known: &Identifiers,
 ) -> Result<Explained, SiloError> {
@@ -30,27 +33,28 @@ pub(super) async fn explain(
             values.push(Value::Text(String::new()));
         }
     }
-    let columns = columns(client, section, &Rows::of(section, &filled, &[])?).await?;
-    let mut rows = Rows::of(section, &filled, &columns)?;
-    let mut advice = missing(section, &columns);
+    let facts = Facts::of(link, section, &Rows::of(section, &filled, &[])?).await?;
+    let columns = &facts.columns;
+    let mut rows = Rows::of(section, &filled, columns)?;
+    let mut advice = missing(section, columns);
     if !advice.is_empty() {
         return Ok(Explained { statement: rows.shown(), plan: Vec::new(), rows: None, advice });
     }
-    narrow(&mut rows, section, &columns)?;
-    let table = Table::of(client, section).await?;
-    let wanted = key::wanted(section, table.as_ref(), &columns)?;
-    let keyed = !wanted.is_empty() && key::is_of_fit_types(&wanted, &columns);
-    advise_key(section, table.as_ref(), &wanted, keyed, &mut advice);
-    if let Some(table) = &table {
-        advise_indexes(section, table, &mut advice);
+    narrow(&mut rows, section, columns)?;
+    let table = facts.table.as_ref();
+    let wanted = key::wanted(section, table, columns)?;
+    let keyed = !wanted.is_empty() && key::is_of_fit_types(&wanted, columns);
+    advise_key(section, table, &wanted, keyed, &mut advice);
+    if let Some(table) = table {
+        advise_indexes(section, table, Table::bytes(link, section).await?, &mut advice);
     }
     let ordered_by: Vec<String> =
         if keyed { wanted } else { columns.iter().map(|column| column.name.clone()).collect() };
-    let order = order(&columns, &ordered_by, keyed);
+    let order = order(columns, &ordered_by, keyed);
     let list: Vec<String> = columns.iter().map(Source::selected).collect();
     let sql = format!("{} order by {order}", rows.select(&list.join(", ")));
-    let plan = generic_plan(client, &sql, rows.slots.len()).await?;
-    let expected = if all_known { estimate(client, &rows).await? } else { expected(&plan) };
+    let plan = generic_plan(link.client(), &sql, rows.slots.len()).await?;
+    let expected = if all_known { estimate(link, &facts, &rows).await? } else { expected(&plan) };
     let statement = format!("{} order by {}", rows.shown(), order.replace(ALIAS, "rows"));
     Ok(Explained { statement, plan, rows: expected, advice })
 }
@@ -97,7 +101,7 @@ fn expected(plan: &[String]) -> Option<u64> {
 fn missing(section: &SectionSpec, columns: &[Source]) -> Vec<String> {
     let matched = match &section.source {
         SectionSource::Table { matches, .. } => matches.as_slice(),
-        SectionSource::Query { .. } => &[],
+        _ => &[],
     };
     let named = matched
         .iter()
@@ -145,8 +149,8 @@ fn advise_key(
     }
 }
 
-fn advise_indexes(section: &SectionSpec, table: &Table, advice: &mut Vec<String>) {
-    if !table.is_indexable() || table.bytes < SMALL {
+fn advise_indexes(section: &SectionSpec, table: &Table, bytes: i64, advice: &mut Vec<String>) {
+    if !table.is_indexable() || bytes < SMALL {
         return;
     }
     let SectionSource::Table { parts, matches } = &section.source else { return };
@@ -161,7 +165,7 @@ fn advise_indexes(section: &SectionSpec, table: &Table, advice: &mut Vec<String>
             advice.push(format!(
                 "no index begins with {}.{column} (the table has {} MiB): `create index on {} ({})`",
                 parts.join("."),
-                table.bytes >> 20,
+                bytes >> 20,
                 place(section),
                 quote(column)
             ));
@@ -176,7 +180,7 @@ fn place(section: &SectionSpec) -> String {
             let parts: Vec<String> = parts.iter().map(|part| quote(part)).collect();
             parts.join(".")
         }
-        SectionSource::Query { .. } => String::new(),
+        _ => String::new(),
     }
 }
 

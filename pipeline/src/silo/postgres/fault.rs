@@ -15,6 +15,8 @@ pub(super) fn preparing(error: &Error) -> SiloError {
     match code {
         "42P01" | "3F000" => SiloError::Missing { what: named(said, "a table") },
         "42703" => SiloError::Missing { what: named(said, "a column") },
+        // Of a name that somebody else has given a statement behind the same pooler; the next line has another one.
+        "42P05" => running(error),
         _ if code.starts_with("42") || code.starts_with("0A") => {
             SiloError::Query { reason: format!("{} ({code})", said.message()) }
         }
@@ -28,7 +30,10 @@ pub(super) fn running(error: &Error) -> SiloError {
     let code = said.code().code();
     let reason = in_words(code);
     match code {
-        "57014" | "55P03" | "25P03" | "25P04" => SiloError::Unavailable { reason },
+        // The last three: of a statement that was prepared earlier; it is prepared anew at the next try.
+        "57014" | "55P03" | "25P03" | "25P04" | "0A000" | "26000" | "42P05" => {
+            SiloError::Unavailable { reason }
+        }
         "XX001" | "XX002" => SiloError::Corrupt { reason },
         // Names of tables: those of settings are known, so nobody has to read them here.
         "42P01" | "42703" | "3F000" => SiloError::Missing { what: reason },
@@ -69,6 +74,12 @@ pub(super) fn connecting(error: &Error) -> SiloError {
         }
         _ => broken(error),
     }
+}
+
+/// Says whether the server does not know something that PostgreSQL knows.
+pub(super) fn is_lacking(error: &Error) -> bool {
+    let code = error.code().map(|code| code.code()).unwrap_or_default();
+    code.starts_with("42") || code.starts_with("0A")
 }
 
 /// The server did not answer, or the line broke.
@@ -128,7 +139,7 @@ fn in_words(code: &str) -> String {
 /// Classes whose errors may pass: connection, rollback (a conflict with recovery on a standby), resources, intervention, system.
 const PASSING: [&str; 5] = ["08", "40", "53", "57", "58"];
 
-const NAMES: [(&str, &str); 44] = [
+const NAMES: [(&str, &str); 45] = [
     ("57014", "canceled, or longer than statement_timeout"),
     ("55P03", "a lock was not available within lock_timeout"),
     ("25P03", "idle in transaction for too long"),
@@ -145,6 +156,7 @@ const NAMES: [(&str, &str); 44] = [
     ("28P01", "invalid password"),
     ("28000", "invalid authorization specification"),
     ("42501", "permission denied"),
+    ("42P05", "a prepared statement of that name was there already"),
     ("42P01", "a table of the statement"),
     ("42703", "a column of the statement"),
     ("42883", "no such function or operator"),

@@ -1,25 +1,27 @@
-//! What does the catalogue know of a table: its indexes, which columns cannot be NULL, how large it is.
+//! What does the catalogue know of a table: its indexes, which columns cannot be NULL, how large it is?
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::{Client, Error};
+use tokio_postgres::Error;
 
 use super::fault;
+use super::link::Link;
 use crate::SiloError;
 use crate::silo::{SectionSource, SectionSpec};
 use crate::sql::quote;
 
 /// A table, a view or what else is read as one.
+#[derive(PartialEq, Eq)]
 pub(super) struct Table {
     /// Tables inherit from it: their rows are read with its own, and its indexes know nothing of them.
     inherited: bool,
     /// The letter of `pg_class.relkind`.
     kind: String,
-    pub(super) bytes: i64,
     not_null: BTreeSet<String>,
     indexes: Vec<Index>,
 }
 
+#[derive(PartialEq, Eq)]
 struct Index {
     /// `None` for an expression, and for a column under another collation than its own, in which other values are equal.
     columns: Vec<Option<String>>,
@@ -33,38 +35,45 @@ struct Index {
 
 impl Table {
     /// Looks a section's table up; `None` for a query, and for a table that is not there.
-    pub(super) async fn of(
-        client: &Client,
-        section: &SectionSpec,
-    ) -> Result<Option<Self>, SiloError> {
-        let SectionSource::Table { parts, .. } = &section.source else { return Ok(None) };
-        let name: Vec<String> = parts.iter().map(|part| quote(part)).collect();
-        Self::look_up(client, &name.join(".")).await.map_err(|error| fault::running(&error))
+    pub(super) async fn of(link: &Link, section: &SectionSpec) -> Result<Option<Self>, SiloError> {
+        match name(section) {
+            Some(name) => Self::look_up(link, &name).await.map_err(|error| fault::running(&error)),
+            None => Ok(None),
+        }
     }
 
-    async fn look_up(client: &Client, name: &str) -> Result<Option<Self>, Error> {
-        let Some(found) = client.query_opt(TABLE, &[&name]).await? else { return Ok(None) };
-        let oid: u32 = found.try_get(0)?;
-        let mut table = Self {
-            kind: found.try_get(1)?,
-            inherited: found.try_get(2)?,
-            bytes: found.try_get(3)?,
-            not_null: BTreeSet::new(),
-            indexes: Vec::new(),
-        };
-        for row in client.query(NOT_NULL, &[&oid]).await? {
-            table.not_null.insert(row.try_get(0)?);
-        }
-        for row in client.query(INDEXES, &[&oid]).await? {
-            table.indexes.push(Index {
-                columns: row.try_get(0)?,
-                primary: row.try_get(1)?,
-                unique: row.try_get(2)?,
-                whole: row.try_get(3)?,
-                method: row.try_get(4)?,
+    async fn look_up(link: &Link, name: &str) -> Result<Option<Self>, Error> {
+        let statement = link.ready(CATALOGUE, TABLE).await?;
+        let mut table = None;
+        for row in link.client().query(&statement, &[&name]).await? {
+            let table = table.get_or_insert(Self {
+                kind: row.try_get(0)?,
+                inherited: row.try_get(1)?,
+                not_null: row.try_get::<_, Vec<String>>(2)?.into_iter().collect(),
+                indexes: Vec::new(),
             });
+            if let Some(columns) = row.try_get(3)? {
+                table.indexes.push(Index {
+                    columns,
+                    primary: row.try_get(4)?,
+                    unique: row.try_get(5)?,
+                    whole: row.try_get(6)?,
+                    method: row.try_get(7)?,
+                });
+            }
         }
-        Ok(Some(table))
+        Ok(table)
+    }
+
+    /// Returns how many bytes a section's table has on the server's disk.
+    pub(super) async fn bytes(link: &Link, section: &SectionSpec) -> Result<i64, SiloError> {
+        let Some(name) = name(section) else { return Ok(0) };
+        let found = async {
+            let statement = link.ready(CATALOGUE, BYTES).await?;
+            let found = link.client().query_opt(&statement, &[&name]).await?;
+            found.map_or(Ok(0), |row| row.try_get(0))
+        };
+        found.await.map_err(|error: Error| fault::running(&error))
     }
 
     /// Returns the columns of the primary key, in its order.
@@ -83,6 +92,11 @@ impl Table {
         !self.inherited
             && key.iter().all(|name| self.not_null.contains(name))
             && self.indexes.iter().any(promised)
+    }
+
+    /// Says whether no row has NULL there, those of inheriting tables included.
+    pub(super) fn is_never_null(&self, column: &str) -> bool {
+        !self.inherited && self.not_null.contains(column)
     }
 
     /// Says whether it can have indexes of its own.
@@ -108,23 +122,36 @@ impl Index {
     }
 }
 
-const TABLE: &str = "select c.oid, c.relkind::text, \
+/// The quoted name of a section's table.
+fn name(section: &SectionSpec) -> Option<String> {
+    let SectionSource::Table { parts, .. } = &section.source else { return None };
+    let parts: Vec<String> = parts.iter().map(|part| quote(part)).collect();
+    Some(parts.join("."))
+}
+
+/// The generation of statements on the catalogue, which does not change.
+const CATALOGUE: u64 = u64::MAX;
+/// A row for each index, and one if there is none.
+const TABLE: &str = "select c.relkind::text, \
      c.relkind <> 'p' and exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid), \
-     case when c.relkind = 'p' then (select coalesce(sum(pg_catalog.pg_relation_size(t.relid)), 0)::int8 \
-       from pg_catalog.pg_partition_tree(c.oid) t) \
+     array(select a.attname::text from pg_catalog.pg_attribute a \
+       where a.attrelid = c.oid and a.attnum > 0 and a.attnotnull and not a.attisdropped order by a.attnum), \
+     i.columns, i.is_primary, i.is_unique, i.is_whole, i.method \
+     from pg_catalog.pg_class c left join lateral (select \
+       array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality k (number, place) \
+         left join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number \
+           and a.attcollation = i.indcollation[(k.place - 1)::int] \
+         where k.place <= i.indnkeyatts order by k.place) as columns, \
+       i.indisprimary as is_primary, \
+       i.indisunique and i.indimmediate and i.indisvalid and i.indpred is null and i.indexprs is null as is_unique, \
+       i.indisvalid and i.indpred is null as is_whole, \
+       m.amname::text as method, i.indexrelid \
+       from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid \
+       join pg_catalog.pg_am m on m.oid = x.relam \
+       where i.indrelid = c.oid) i on true \
+     where c.oid = pg_catalog.to_regclass($1) order by i.indexrelid";
+const BYTES: &str = "select case \
+       when c.relkind = 'p' then (select coalesce(sum(pg_catalog.pg_relation_size(t.relid)), 0)::int8 \
+         from pg_catalog.pg_partition_tree(c.oid) t) \
        when c.relkind in ('r', 'm') then pg_catalog.pg_relation_size(c.oid) else 0 end \
      from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass($1)";
-const NOT_NULL: &str = "select a.attname::text from pg_catalog.pg_attribute a \
-     where a.attrelid = $1 and a.attnum > 0 and a.attnotnull and not a.attisdropped";
-const INDEXES: &str = "select \
-     array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality k (number, place) \
-       left join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number \
-         and a.attcollation = i.indcollation[(k.place - 1)::int] \
-       where k.place <= i.indnkeyatts order by k.place), \
-     i.indisprimary, \
-     i.indisunique and i.indimmediate and i.indisvalid and i.indpred is null and i.indexprs is null, \
-     i.indisvalid and i.indpred is null, \
-     m.amname::text \
-     from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid \
-     join pg_catalog.pg_am m on m.oid = c.relam \
-     where i.indrelid = $1 order by i.indexrelid";

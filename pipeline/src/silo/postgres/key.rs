@@ -1,11 +1,13 @@
 //! Which columns are a section's key, and do they hold: unique and not null?
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use super::column::Source;
-use super::describe::one;
+use super::count::one;
+use super::facts::Facts;
 use super::fault;
 use super::indexes::Table;
+use super::link::Link;
 use super::narrow::find;
 use super::select::Rows;
 use crate::SiloError;
@@ -34,7 +36,8 @@ pub(super) fn is_of_fit_types(key: &[String], columns: &[Source]) -> bool {
 
 /// Looks at every selected row. Returns whether the key holds, and how many rows there are.
 pub(super) async fn probe(
-    client: &Client,
+    link: &Link,
+    facts: &Facts,
     rows: &Rows,
     key: &[String],
 ) -> Result<(bool, u64), SiloError> {
@@ -47,7 +50,7 @@ pub(super) async fn probe(
          coalesce(bool_or({}), false) from ({groups} group by {columns}) as \"antumbra groups\"",
         nulls.join(" or ")
     );
-    let found = one(client, &sql, rows).await?;
+    let found = one(link, facts, &sql, rows).await?;
     let read =
         |row: Row| Ok((row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?, row.try_get(2)?));
     let found: Option<(i64, i64, bool)> = found

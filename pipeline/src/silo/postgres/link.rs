@@ -1,29 +1,43 @@
-//! How is a connection made, kept and given up? One transaction, one snapshot, one statement at a time.
+//! How is a connection used? One transaction, one snapshot, one statement at a time.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as Lock};
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+use tokio::sync::mpsc::Sender;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::timeout;
-use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{CancelToken, Client, Connection, NoTls, Socket};
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+use tokio::time::{Instant, timeout};
+use tokio_postgres::{CancelToken, Client, NoTls, Statement};
 
+use super::begin::{self, Began, ROLL_BACK, Snapshot};
+use super::column::Source;
+use super::drive::Order;
+use super::facts::Facts;
 use super::fault;
+use super::indexes::Table;
+use super::pool::{Memory, lock};
 use super::silo::Limits;
 use super::tls::Tls;
-use super::url::Target;
 use crate::SiloError;
+use crate::silo::Held;
 
-/// A connection with its transaction. The task that drives it ends with the [`DropGuard`] beside it: a statement that runs is
-/// cancelled then, and the line closed.
+/// A connection with its transaction, and the statements that are prepared on it.
 pub(super) struct Link {
     client: Client,
     canceller: Canceller,
     turn: Arc<Mutex<Turn>>,
+    /// To the task that drives it.
+    orders: Sender<Order>,
+    memory: Arc<Memory>,
+    statements: Lock<HashMap<(u64, String), Statement>>,
+    /// What holds as long as this transaction keeps its locks.
+    seen: Lock<HashMap<String, Arc<Facts>>>,
+    transaction: Lock<Option<Transaction>>,
+    /// A request to cancel may still be on its way.
+    cancelled: AtomicBool,
+    held: Lock<Option<Held>>,
 }
 
 /// The right to run statements. Given up unsettled (a caller stopped waiting), the next one cleans up.
@@ -31,18 +45,92 @@ pub(super) struct Turn {
     unsettled: bool,
 }
 
+struct Transaction {
+    began: Began,
+    at: Instant,
+}
+
 impl Link {
-    /// Connects and begins the transaction.
-    pub(super) async fn open(
-        target: &Target,
-        limits: Limits,
-        tasks: &TaskTracker,
-    ) -> Result<(Arc<Self>, DropGuard), SiloError> {
-        let opened = Box::pin(connect(target, limits, tasks));
-        match timeout(target.connect_timeout, opened).await {
-            Ok(opened) => opened,
-            Err(_) => Err(SiloError::Unavailable { reason: "connecting took too long".to_owned() }),
+    pub(super) fn new(
+        client: Client,
+        tls: Tls,
+        orders: Sender<Order>,
+        memory: Arc<Memory>,
+    ) -> Self {
+        let canceller = Canceller { token: client.cancel_token(), tls };
+        Self {
+            client,
+            canceller,
+            turn: Arc::new(Mutex::new(Turn { unsettled: false })),
+            orders,
+            memory,
+            statements: Lock::default(),
+            seen: Lock::default(),
+            transaction: Lock::default(),
+            cancelled: AtomicBool::new(false),
+            held: Lock::default(),
         }
+    }
+
+    /// Begins a transaction, or joins a snapshot; `false` if it is not the connection it was, or does not read that snapshot.
+    /// `plain`: without what some systems lack.
+    pub(super) async fn begin(
+        &self,
+        limits: Limits,
+        of: Option<&Snapshot>,
+        plain: bool,
+    ) -> Result<bool, tokio_postgres::Error> {
+        // Whoever stops waiting here leaves it busy, and it is closed.
+        let mut turn = Arc::clone(&self.turn).lock_owned().await;
+        turn.unsettled = true;
+        let left = lock(&self.transaction).take().map(|left| left.began.mark);
+        lock(&self.seen).clear();
+        let mut began = if plain {
+            begin::begin_plain(&self.client, limits).await?
+        } else {
+            begin::begin(&self.client, limits, of).await?
+        };
+        if left.is_none() && began.has_statements() {
+            self.memory.set_pooled();
+            began.mark = begin::clear(&self.client).await?;
+        }
+        let same = left.is_none_or(|mark| mark == began.mark && mark.is_some());
+        let joined = of.is_none_or(|of| began.snapshot.as_ref() == Some(of));
+        *lock(&self.transaction) = Some(Transaction { began, at: Instant::now() });
+        turn.unsettled = !same || !joined;
+        Ok(same && joined)
+    }
+
+    /// Ends the transaction; says whether the connection can serve another session.
+    pub(super) async fn end(&self) -> bool {
+        if self.turn.try_lock().map_or(true, |turn| turn.unsettled) {
+            self.canceller.cancel().await;
+            return false;
+        }
+        if self.cancelled.load(Ordering::Relaxed) {
+            return false;
+        }
+        lock(&self.seen).clear();
+        let pooled = self.memory.is_pooled();
+        if pooled {
+            // What is forgotten is closed, within this transaction.
+            lock(&self.statements).clear();
+        }
+        let Ok(Ok(Some(mark))) = timeout(GOODBYE, begin::end(&self.client)).await else {
+            return false;
+        };
+        match &mut *lock(&self.transaction) {
+            Some(left) => left.began = Began { mark: Some(mark), snapshot: None },
+            None => return false,
+        }
+        !pooled
+    }
+
+    /// Returns the snapshot that others can read, unless it is so old that it should not be kept for longer.
+    pub(super) fn snapshot(&self) -> Option<Snapshot> {
+        let transaction = lock(&self.transaction);
+        let transaction = transaction.as_ref()?;
+        transaction.began.snapshot.clone().filter(|_| transaction.at.elapsed() < OLDEST_SNAPSHOT)
     }
 
     /// Waits until no statement runs. One that nobody waits for any more is cancelled.
@@ -74,14 +162,68 @@ impl Link {
         }
     }
 
-    /// A statement that is about to end by itself is not cancelled: asking for it is answered before it is done, so that it could
-    /// hit a later statement.
-    async fn abandon(&self) -> Result<(), SiloError> {
-        if let Ok(Ok(())) = timeout(PATIENCE, self.roll_back()).await {
-            return Ok(());
+    /// Has work done by the task that drives the connection: rows are taken over where they arrive, not on another thread.
+    pub(super) async fn work(&self, work: BoxFuture<'static, ()>) {
+        // Where nobody drives it any more, the work is dropped, and whoever waits for it sees that.
+        drop(self.orders.send(Order::Work(work)).await);
+    }
+
+    /// Keeps something for as long as its session has it, and until it is put down.
+    pub(super) fn hold(&self, held: Held) {
+        *lock(&self.held) = Some(held);
+    }
+
+    /// Gives out what it kept.
+    pub(super) fn held(&self) -> Option<Held> {
+        lock(&self.held).take()
+    }
+
+    /// Gives it back, from wherever a session is dropped.
+    pub(super) fn give_back(self: Arc<Self>) {
+        let orders = self.orders.clone();
+        // A session has one order under way at most, so there is room.
+        drop(orders.try_send(Order::End(self)));
+    }
+
+    /// Returns a statement, prepared now or earlier on this connection. Of another generation it is another statement: what it
+    /// was prepared for has changed.
+    pub(super) async fn ready(
+        &self,
+        generation: u64,
+        sql: &str,
+    ) -> Result<Statement, tokio_postgres::Error> {
+        let key = (generation, sql.to_owned());
+        if let Some(statement) = lock(&self.statements).get(&key) {
+            return Ok(statement.clone());
         }
-        self.canceller.cancel().await;
-        self.roll_back().await
+        let statement = self.client.prepare(sql).await?;
+        let mut statements = lock(&self.statements);
+        if statements.len() >= MOST_STATEMENTS {
+            statements.clear();
+        }
+        statements.insert(key, statement.clone());
+        Ok(statement)
+    }
+
+    /// What an earlier session was told of a selection.
+    pub(super) fn remembered(&self, statement: &str) -> Option<Arc<Facts>> {
+        self.memory.get(statement)
+    }
+
+    /// What this transaction was told of a selection.
+    pub(super) fn seen(&self, statement: &str) -> Option<Arc<Facts>> {
+        lock(&self.seen).get(statement).map(Arc::clone)
+    }
+
+    pub(super) fn learn(
+        &self,
+        statement: &str,
+        columns: Vec<Source>,
+        table: Option<Table>,
+    ) -> Arc<Facts> {
+        let facts = self.memory.learn(statement, columns, table);
+        lock(&self.seen).insert(statement.to_owned(), Arc::clone(&facts));
+        facts
     }
 
     pub(super) const fn client(&self) -> &Client {
@@ -89,7 +231,9 @@ impl Link {
     }
 
     /// A cancellation that comes late hits this statement in place of the one it was meant for; then it is said again.
-    async fn roll_back(&self) -> Result<(), SiloError> {
+    pub(super) async fn roll_back(&self) -> Result<(), SiloError> {
+        // The locks go with it.
+        lock(&self.seen).clear();
         let mut left = 3;
         loop {
             left -= 1;
@@ -100,73 +244,20 @@ impl Link {
             }
         }
     }
-}
 
-async fn connect(
-    target: &Target,
-    limits: Limits,
-    tasks: &TaskTracker,
-) -> Result<(Arc<Link>, DropGuard), SiloError> {
-    let stop = CancellationToken::new();
-    let guard = stop.clone().drop_guard();
-    let link = match &target.tls {
-        Tls::Off => with(NoTls, target, &stop, tasks).await,
-        Tls::On(tls) => with(tls.clone(), target, &stop, tasks).await,
-    }?;
-    let link = Arc::new(link);
-    begin(&link.client, limits).await.map_err(|error| fault::running(&error))?;
-    Ok((link, guard))
-}
-
-async fn with<T>(
-    tls: T,
-    target: &Target,
-    stop: &CancellationToken,
-    tasks: &TaskTracker,
-) -> Result<Link, SiloError>
-where
-    T: MakeTlsConnect<Socket> + Clone + Send + 'static,
-    T::Stream: Send + 'static,
-    T::TlsConnect: Send,
-    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
-{
-    let connected = Box::pin(target.config.connect(tls)).await;
-    let (client, connection) = connected.map_err(|error| fault::connecting(&error))?;
-    let turn = Arc::new(Mutex::new(Turn { unsettled: false }));
-    let canceller = Canceller { token: client.cancel_token(), tls: target.tls.clone() };
-    tasks.spawn(drive(connection, stop.clone(), Arc::clone(&turn), canceller.clone()));
-    Ok(Link { client, canceller, turn })
-}
-
-/// Moves bytes until the connection ends or nobody needs it.
-async fn drive<S>(
-    mut connection: Connection<Socket, S>,
-    stop: CancellationToken,
-    turn: Arc<Mutex<Turn>>,
-    canceller: Canceller,
-) where
-    S: tokio_postgres::tls::TlsStream + Unpin,
-{
-    // Notices are thrown away: functions write values into them.
-    let moved = async {
-        while let Some(Ok(_)) = poll_fn(|context| connection.poll_message(context)).await {}
-    };
-    let mut moved = pin!(moved);
-    tokio::select! {
-        () = &mut moved => return,
-        () = stop.cancelled() => {}
+    /// A statement that is about to end by itself is not cancelled: asking for it is answered before it is done, so that it could
+    /// hit a later statement.
+    async fn abandon(&self) -> Result<(), SiloError> {
+        if let Ok(Ok(())) = timeout(PATIENCE, self.roll_back()).await {
+            return Ok(());
+        }
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.canceller.cancel().await;
+        self.roll_back().await
     }
-    // Nobody waits any more: a long sort must not outlive the job that asked for it.
-    let busy = turn.try_lock().map_or(true, |turn| turn.unsettled);
-    if busy {
-        canceller.cancel().await;
-    }
-    // The line closes in good order if it can; if not, it closes.
-    drop(timeout(GOODBYE, moved).await);
 }
 
 /// Asks the server, over a line of its own, to cancel what runs.
-#[derive(Clone)]
 struct Canceller {
     token: CancelToken,
     tls: Tls,
@@ -185,37 +276,13 @@ impl Canceller {
     }
 }
 
-/// Begins the transaction and takes its snapshot. All settings end with it: nothing is left to whom a pooler gives the line next.
-async fn begin(client: &Client, limits: Limits) -> Result<(), tokio_postgres::Error> {
-    let set_up = format!(
-        "begin isolation level repeatable read read only; \
-         set local default_transaction_read_only = on; \
-         set local statement_timeout = {}; set local lock_timeout = {}; \
-         set local idle_in_transaction_session_timeout = 0; set local client_min_messages = error; \
-         set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local intervalstyle = 'iso_8601'; \
-         set local extra_float_digits = 3; set local bytea_output = 'hex'; \
-         set local standard_conforming_strings = on; \
-         savepoint antumbra",
-        limits.statement.as_millis(),
-        limits.lock.as_millis(),
-    );
-    client.batch_execute(&set_up).await?;
-    // What older servers, and some systems, do not have. It takes the snapshot, too.
-    let newer = client.batch_execute(
-        "select set_config(name, case name when 'transaction_timeout' then '0' else '10000' end, true) \
-         from pg_catalog.pg_settings where name in ('transaction_timeout', 'client_connection_check_interval'); \
-         savepoint antumbra",
-    );
-    match newer.await {
-        Err(error) if error.as_db_error().is_some() => client.batch_execute(ROLL_BACK).await,
-        done => done,
-    }
-}
-
-const ROLL_BACK: &str = "rollback to savepoint antumbra";
 /// How long a statement that nobody wants may take to end by itself.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a request to cancel may take.
 const CANCEL: Duration = Duration::from_secs(3);
-/// How long a line that nobody needs may take to close.
+/// How long the end of a transaction may take.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// What a snapshot sees, the server cannot clean up; no session joins an older one.
+const OLDEST_SNAPSHOT: Duration = Duration::from_secs(3_600);
+/// Statements that are kept prepared on one connection.
+const MOST_STATEMENTS: usize = 512;

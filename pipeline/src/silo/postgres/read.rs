@@ -3,22 +3,22 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use futures::TryStreamExt;
 use tokio::sync::OwnedMutexGuard;
-use tokio::sync::mpsc::Sender;
 use tokio_postgres::{Client, Statement};
 
 use super::batch::BatchBuilder;
 use super::bind::{self, Bind};
 use super::column::Source;
-use super::describe::{order, selection};
+use super::describe::order;
+use super::facts::{Facts, selection};
 use super::fault;
 use super::link::{Link, Turn};
 use super::narrow::{find, narrow};
+use super::select::Rows;
 use super::valid;
 use crate::SiloError;
-use crate::silo::{Cursor, Identifiers, SectionSpec, Shape};
+use crate::silo::{BatchSender, Cursor, Identifiers, SectionSpec, Shape, Span};
 
 /// A statement that is ready to run.
 pub(super) struct Prepared {
@@ -38,38 +38,61 @@ enum End {
 
 /// Prepares the statement that reads a section.
 pub(super) async fn prepare(
-    client: &Client,
+    link: &Link,
     section: &SectionSpec,
     known: &Identifiers,
     shape: &Shape,
-    after: Option<&Cursor>,
+    span: &Span,
 ) -> Result<Prepared, SiloError> {
-    let (mut rows, columns) = selection(client, section, known).await?;
-    if !columns.iter().map(Source::shape).eq(shape.columns.iter().cloned()) {
-        return Err(SiloError::ShapeChanged);
-    }
-    narrow(&mut rows, section, &columns)?;
-    if let Some(Cursor(values)) = after {
+    let (mut rows, facts) = unchanged(link, section, known, shape).await?;
+    for (cursor, compare) in [(&span.after, ">"), (&span.until, "<=")] {
+        let Some(Cursor(values)) = cursor else { continue };
         if !shape.keyed || values.len() != shape.ordered_by.len() {
             return Err(SiloError::ShapeChanged);
         }
         let mut texts = Vec::with_capacity(values.len());
         for (name, value) in shape.ordered_by.iter().zip(values) {
             // The column's own type: its text form was made to be read back.
-            let kind = &find(&columns, name)?.kind;
+            let kind = &find(&facts.columns, name)?.kind;
             texts.push(Some(valid::text(value, kind).ok_or(SiloError::ShapeChanged)?));
         }
-        rows.behind(&shape.ordered_by, texts);
+        rows.bounded(&shape.ordered_by, compare, texts);
     }
+    let of_key = shape.of_key();
+    let (shape, columns) = match &of_key {
+        Some(of_key) if span.keys_only => (of_key, &key_columns(&facts, shape)?),
+        _ => (shape, &facts.columns),
+    };
     let list: Vec<String> = columns.iter().map(Source::selected).collect();
-    let order = order(&columns, &shape.ordered_by, shape.keyed);
+    let order = order(columns, &shape.ordered_by, shape.keyed);
     let sql = format!("{} order by {order}", rows.select(&list.join(", ")));
-    let statement = client.prepare(&sql).await.map_err(|error| fault::preparing(&error))?;
+    let statement =
+        link.ready(facts.generation, &sql).await.map_err(|error| fault::preparing(&error))?;
     let binds = bind::all(&rows.slots, statement.params());
     let place = |name: &String| columns.iter().position(|column| column.name == *name);
     let key =
         if shape.keyed { shape.ordered_by.iter().filter_map(place).collect() } else { vec![] };
-    Ok(Prepared { statement, binds, batch: BatchBuilder::new(shape.schema(), &columns, key) })
+    Ok(Prepared { statement, binds, batch: BatchBuilder::new(shape.schema(), columns, key) })
+}
+
+/// Returns the rows of a section whose columns are still those of its shape.
+pub(super) async fn unchanged(
+    link: &Link,
+    section: &SectionSpec,
+    known: &Identifiers,
+    shape: &Shape,
+) -> Result<(Rows, Arc<Facts>), SiloError> {
+    let (mut rows, facts) = selection(link, section, known).await?;
+    if !facts.columns.iter().map(Source::shape).eq(shape.columns.iter().cloned()) {
+        return Err(SiloError::ShapeChanged);
+    }
+    narrow(&mut rows, section, &facts.columns)?;
+    Ok((rows, facts))
+}
+
+/// Returns the columns of the key, in its order.
+pub(super) fn key_columns(facts: &Facts, shape: &Shape) -> Result<Vec<Source>, SiloError> {
+    shape.ordered_by.iter().map(|name| find(&facts.columns, name).cloned()).collect()
 }
 
 /// Sends the rows. The turn ends with it, whatever happens: the session can be used again.
@@ -77,7 +100,7 @@ pub(super) async fn run(
     link: Arc<Link>,
     turn: OwnedMutexGuard<Turn>,
     prepared: Prepared,
-    sender: Sender<RecordBatch>,
+    sender: BatchSender,
 ) -> Result<(), SiloError> {
     match rows(link.client(), prepared, &sender).await {
         End::All => link.settle(turn, Ok(())).await,
@@ -89,7 +112,7 @@ pub(super) async fn run(
     }
 }
 
-async fn rows(client: &Client, prepared: Prepared, sender: &Sender<RecordBatch>) -> End {
+async fn rows(client: &Client, prepared: Prepared, sender: &BatchSender) -> End {
     let Prepared { statement, binds, mut batch } = prepared;
     let mut closed = pin!(sender.closed());
     // The server answers when it has rows to send: after a long sort, perhaps.
@@ -131,7 +154,7 @@ async fn rows(client: &Client, prepared: Prepared, sender: &Sender<RecordBatch>)
 }
 
 /// Sends what is collected; `None` if more is wanted.
-async fn send(batch: &mut BatchBuilder, sender: &Sender<RecordBatch>) -> Option<End> {
+async fn send(batch: &mut BatchBuilder, sender: &BatchSender) -> Option<End> {
     match batch.finish() {
         Ok(full) => sender.send(full).await.err().map(|_| End::Early(Ok(()))),
         Err(error) => Some(End::Early(Err(error))),

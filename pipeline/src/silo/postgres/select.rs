@@ -42,6 +42,7 @@ impl Rows {
                 Ok(rows)
             }
             SectionSource::Query { sql } => Self::query(sql, known),
+            strange => Err(strange.is_strange_to("postgres")),
         }
     }
 
@@ -78,15 +79,15 @@ impl Rows {
         self.conditions.push(Text { shown: sql.clone(), sql });
     }
 
-    /// Adds the rows behind a key; the server compares them as it orders them.
-    pub(super) fn behind(&mut self, key: &[String], values: Vec<Option<String>>) {
+    /// Adds the rows behind a key, or up to it; the server compares them as it orders them.
+    pub(super) fn bounded(&mut self, key: &[String], compare: &str, values: Vec<Option<String>>) {
         let columns: Vec<String> = key.iter().map(|name| quote(name)).collect();
         let mut marks = Vec::with_capacity(values.len());
         for value in values {
             self.slots.push(Slot::Exact(value));
             marks.push(format!("${}", self.slots.len()));
         }
-        self.only(format!("({}) > ({})", columns.join(", "), marks.join(", ")));
+        self.only(format!("({}) {compare} ({})", columns.join(", "), marks.join(", ")));
     }
 
     fn table(parts: &[String]) -> Self {
@@ -236,6 +237,7 @@ mod tests {
             key: vec![],
             window: None,
             filters: vec![],
+            columns: vec![],
         }
     }
 

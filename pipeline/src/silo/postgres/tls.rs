@@ -65,9 +65,17 @@ impl Tls {
             (Some(certificate), Some(key)) => {
                 let key = PrivateKeyDer::from_pem_file(key)
                     .map_err(|_| "url: parameter sslkey names no readable PEM key")?;
-                builder
-                    .with_client_auth_cert(certificates("sslcert", certificate)?, key)
-                    .map_err(|_| "url: parameter sslkey does not fit sslcert")?
+                builder.with_client_auth_cert(certificates("sslcert", certificate)?, key).map_err(
+                    |error| match error {
+                        Error::InconsistentKeys(_) => {
+                            "url: parameter sslkey does not fit sslcert".to_owned()
+                        }
+                        // One of version 1, most likely; `openssl x509 -req` makes such without `-extfile`.
+                        other => {
+                            format!("url: parameter sslcert names no certificate to show: {other}")
+                        }
+                    },
+                )?
             }
             (Some(_), None) => {
                 return Err("url: parameter sslkey is missing beside sslcert".to_owned());
