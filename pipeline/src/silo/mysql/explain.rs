@@ -1,0 +1,159 @@
+//! How would the server read a section, and which index does it miss?
+
+use super::bind;
+use super::catalogue::Table;
+use super::column::Source;
+use super::describe::{Selection, explained, unmatched};
+use super::key;
+use super::link::Server;
+use super::name::{quote, table as place_of};
+use super::narrow::{find, narrow};
+use super::order::order;
+use crate::silo::{Explained, Identifiers, SectionSource, SectionSpec};
+use crate::{SiloError, Value};
+
+/// Asks for the plan with what is known, and for the rest with values that stand for any.
+pub(super) async fn explain(
+    server: &mut Server,
+    section: &SectionSpec,
+    known: &Identifiers,
+) -> Result<Explained, SiloError> {
+    let needed: Vec<String> = section.needs().into_iter().flatten().collect();
+    let all_known = needed.iter().all(|name| known.get(name).is_some_and(|all| !all.is_empty()));
+    let mut filled = known.clone();
+    for name in &needed {
+        let values = filled.entry(name.clone()).or_default();
+        if values.is_empty() {
+            values.push(Value::Text(ANYTHING.to_owned()));
+        }
+    }
+    let Selection { rows, columns, table } = unmatched(server, section, &filled).await?;
+    let mut advice = missing(section, &columns);
+    if !advice.is_empty() {
+        return Ok(Explained { statement: rows.shown(), plan: Vec::new(), rows: None, advice });
+    }
+    let mut rows = rows.belonging(section, &filled, &columns)?;
+    narrow(&mut rows, section, &columns)?;
+    let wanted = key::wanted(section, table.as_ref(), &columns)?;
+    let keyed = !wanted.is_empty() && key::is_of_fit_types(&wanted, &columns);
+    advise_key(section, table.as_ref(), &wanted, keyed, &mut advice);
+    if let Some(table) = &table {
+        advise_indexes(section, table, &mut advice);
+        advise_types(section, &columns, &mut advice);
+    }
+    let ordered_by: Vec<String> =
+        if keyed { wanted } else { columns.iter().map(|column| column.name.clone()).collect() };
+    let order = order(&columns, &ordered_by, keyed);
+    let sql = format!("{} order by {order}", rows.select_all());
+    let (plan, expected) = explained(server, &sql, &rows).await?;
+    let statement = format!("{} order by {order}", rows.shown());
+    Ok(Explained { statement, plan, rows: expected.filter(|_| all_known), advice })
+}
+
+/// A sentence for each column that settings name and the silo does not have.
+fn missing(section: &SectionSpec, columns: &[Source]) -> Vec<String> {
+    let named = matched(section)
+        .iter()
+        .map(|(column, _)| ("match", column))
+        .chain(section.filters.iter().map(|filter| ("filter", &filter.column)))
+        .chain(section.window.iter().map(|window| ("time_column", &window.column)))
+        .chain(section.key.iter().map(|column| ("key", column)));
+    named
+        .filter(|(_, column)| find(columns, column).is_err())
+        .map(|(setting, column)| format!("`{setting}` names column {column}, which is missing"))
+        .collect()
+}
+
+fn matched(section: &SectionSpec) -> &[(String, String)] {
+    match &section.source {
+        SectionSource::Table { matches, .. } => matches,
+        _ => &[],
+    }
+}
+
+fn advise_key(
+    section: &SectionSpec,
+    table: Option<&Table>,
+    key: &[String],
+    fit: bool,
+    advice: &mut Vec<String>,
+) {
+    let names = key.join(", ");
+    if key.is_empty() {
+        advice.push(
+            "it has no key: rows are sorted by all columns, and reading begins again after an interruption; set `key` to \
+             columns that are unique and not null"
+                .to_owned(),
+        );
+    } else if !fit {
+        advice.push(format!("key ({names}) has a type that cannot be one: it counts as none"));
+    } else if let Some(table) = table
+        && !table.promises(key)
+    {
+        let how = if table.is_indexable() {
+            let columns: Vec<String> = key.iter().map(|name| quote(name)).collect();
+            format!(
+                ": `alter table {} add unique index ({})`, columns not null",
+                place(section),
+                columns.join(", ")
+            )
+        } else {
+            String::new()
+        };
+        advice
+            .push(format!("key ({names}) is proven by no index, so all rows are read twice{how}"));
+    }
+}
+
+fn advise_indexes(section: &SectionSpec, table: &Table, advice: &mut Vec<String>) {
+    if !table.is_indexable() || table.bytes < SMALL {
+        return;
+    }
+    let matched = if section.tenant_wide { &[][..] } else { matched(section) };
+    let equal = matched
+        .iter()
+        .map(|(column, _)| column)
+        .chain(section.filters.iter().map(|filter| &filter.column))
+        .map(|column| (column, false));
+    for (column, range) in equal.chain(section.window.iter().map(|window| (&window.column, true))) {
+        if !table.finds(column, range) {
+            advice.push(format!(
+                "no index begins with {column} (the table has {} MiB): `alter table {} add index ({})`",
+                table.bytes >> 20,
+                place(section),
+                quote(column)
+            ));
+        }
+    }
+}
+
+/// An identifier that is most often a text, beside a column that takes none, selects nothing.
+fn advise_types(section: &SectionSpec, columns: &[Source], advice: &mut Vec<String>) {
+    for (name, identifier) in matched(section) {
+        let mail = Value::Text(MAIL.to_owned());
+        if identifier == "email"
+            && let Ok(column) = find(columns, name)
+            && bind::value(&mail, column).is_none()
+        {
+            advice.push(format!(
+                "`match` compares email with column {name}, which is {}",
+                column.declared
+            ));
+        }
+    }
+}
+
+/// The quoted name of a section's table.
+fn place(section: &SectionSpec) -> String {
+    match &section.source {
+        SectionSource::Table { parts, .. } => place_of(parts),
+        _ => String::new(),
+    }
+}
+
+/// A table that is read as quickly without an index.
+const SMALL: u64 = 1 << 20;
+/// A value that most types have.
+const ANYTHING: &str = "1";
+/// What an address looks like.
+const MAIL: &str = "a@example.org";
