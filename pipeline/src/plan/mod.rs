@@ -4,8 +4,17 @@
 //! it found is stored sealed with the job, so that a resumed job reads what it began to read.
 
 mod build;
+mod fingerprint;
 mod graph;
 mod model;
+mod outline;
+mod preview;
+
+#[cfg(test)]
+mod tests;
 
 pub use build::{build, section};
-pub use model::{Plan, Planned, Skipped};
+pub use fingerprint::Fingerprint;
+pub use model::{Guards, Plan, Planned, Provided, Rules, Skipped};
+pub use outline::{Column, Edge, Faults, Known, Outline, Section};
+pub use preview::{preview, tenant_secret};
