@@ -16,7 +16,7 @@ pub mod silo;
 pub mod plan;
 
 mod encode;
-mod redact;
+mod guard;
 mod slice;
 mod text;
 
@@ -33,7 +33,6 @@ pub use crash_point::crash_point;
 pub use data_key::data_key_context;
 pub use engine::{Engine, EngineParts};
 pub use error::{PipelineError, SiloError};
-pub use redact::RedactionKind;
 pub use runner::{BundleReader, LiveProgress, OpenBundle, Worker};
 pub use sweeper::{DiskUse, Sweeper, Swept};
 pub use value::Value;

@@ -55,8 +55,9 @@ impl Slicer {
         let mut runs = Vec::new();
         let mut starts_with_cut = false;
         let mut from = 0;
+        let sizes = Sizes::of(batch);
         for row in 0..batch.num_rows() {
-            let size = row_bytes(batch, row);
+            let size = sizes.of_row(row);
             let full = self.rows >= MAX_ROWS || self.bytes + size > SLICE_BYTES;
             if self.rows > 0 && (full || self.is_natural_cut(batch, row)) {
                 if row == 0 {
@@ -75,6 +76,12 @@ impl Slicer {
         (starts_with_cut, runs)
     }
 
+    /// Returns the first row of a batch that a natural cut stands before, whatever was read before the batch. The batch may have the
+    /// columns of the key alone if the shape has.
+    pub(crate) fn natural_cut(&mut self, batch: &RecordBatch) -> Option<usize> {
+        (0..batch.num_rows()).find(|row| self.is_natural_cut(batch, *row))
+    }
+
     /// Returns the key of a row, for the cursor; empty without a key.
     pub(crate) fn cursor(&self, batch: &RecordBatch, row: usize) -> Cursor {
         let values = self.key.iter().filter_map(|column| value(batch.column(*column), row));
@@ -87,9 +94,7 @@ impl Slicer {
         }
         self.scratch.clear();
         for column in &self.key {
-            if let Some(value) = value(batch.column(*column), row) {
-                value.encode(&mut self.scratch);
-            }
+            hashed(batch.column(*column), row, &mut self.scratch);
         }
         let mut hasher = self.hasher;
         hasher.write(&self.scratch);
@@ -97,18 +102,79 @@ impl Slicer {
     }
 }
 
-/// The size of a row's values by their lengths, not by Arrow's buffers: the same wherever the row stands.
-fn row_bytes(batch: &RecordBatch, row: usize) -> u64 {
-    let size = |column: &std::sync::Arc<dyn Array>| match column.data_type() {
-        DataType::Utf8 => 4 + column.as_string::<i32>().value_length(row).unsigned_abs(),
-        DataType::Binary => 4 + column.as_binary::<i32>().value_length(row).unsigned_abs(),
-        DataType::Boolean => 1,
-        DataType::Float32 | DataType::Date32 => 4,
-        DataType::Decimal128(..) => 16,
-        _ => 8,
+/// Returns the largest row of a batch, its largest column, and the row's bytes; `None` without rows.
+pub(crate) fn widest(batch: &RecordBatch) -> Option<(usize, String, u64)> {
+    let sizes = Sizes::of(batch);
+    let row = (0..batch.num_rows()).max_by_key(|row| sizes.of_row(*row))?;
+    let len = |column: &dyn Array| match column.data_type() {
+        DataType::Utf8 => column.as_string::<i32>().value_length(row),
+        DataType::Binary => column.as_binary::<i32>().value_length(row),
+        _ => 0,
     };
-    batch.columns().iter().map(|column| u64::from(size(column))).sum()
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+    let (field, _) = columns.max_by_key(|(_, column)| len(column))?;
+    Some((row, field.name().clone(), sizes.of_row(row)))
 }
+
+/// The sizes of rows by the lengths of their values, not by Arrow's buffers: the same wherever a row stands.
+struct Sizes<'a> {
+    /// Of the columns whose values are all equally long.
+    fixed: u64,
+    /// Of the others, where each value begins and the last one ends.
+    offsets: Vec<&'a [i32]>,
+}
+
+impl<'a> Sizes<'a> {
+    fn of(batch: &'a RecordBatch) -> Self {
+        let mut sizes = Self { fixed: 0, offsets: Vec::new() };
+        for column in batch.columns() {
+            sizes.fixed += match column.data_type() {
+                DataType::Utf8 => {
+                    sizes.offsets.push(column.as_string::<i32>().value_offsets());
+                    4
+                }
+                DataType::Binary => {
+                    sizes.offsets.push(column.as_binary::<i32>().value_offsets());
+                    4
+                }
+                DataType::Boolean => 1,
+                DataType::Float32 | DataType::Date32 => 4,
+                DataType::Decimal128(..) => 16,
+                _ => 8,
+            };
+        }
+        sizes
+    }
+
+    fn of_row(&self, row: usize) -> u64 {
+        let len = |offsets: &&[i32]| match offsets.get(row..) {
+            Some([start, end, ..]) => u64::from(start.abs_diff(*end)),
+            _ => 0,
+        };
+        self.fixed + self.offsets.iter().map(len).sum::<u64>()
+    }
+}
+
+/// Appends what [`Value::encode`] makes of a key column's value, nothing for NULL.
+fn hashed(column: &dyn Array, row: usize, out: &mut Vec<u8>) {
+    match column.data_type() {
+        DataType::Utf8 if !column.is_null(row) => {
+            // As a text of its own would be, without making one.
+            let text = column.as_string::<i32>().value(row).as_bytes();
+            out.push(TEXT);
+            out.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            out.extend_from_slice(text);
+        }
+        _ => {
+            if let Some(value) = value(column, row) {
+                value.encode(out);
+            }
+        }
+    }
+}
+
+/// How [`Value::encode`] begins a text.
+const TEXT: u8 = 3;
 
 /// The value of a key column. What has no kind of its own is text that PostgreSQL reads back as the same value.
 pub(crate) fn value(column: &dyn Array, row: usize) -> Option<Value> {
@@ -195,6 +261,40 @@ mod tests {
         }
     }
 
+    /// First ids of the slices of `ids` when they are read in parts, each of which begins at the first natural cut behind a bound.
+    fn cuts_of_parts(
+        secret: &Secret32,
+        ids: std::ops::Range<i64>,
+        bounds: &[i64],
+        (step, len): (i64, usize),
+    ) -> Vec<i64> {
+        let mut starts = vec![ids.start];
+        for (place, bound) in bounds.iter().enumerate() {
+            let until = bounds.get(place + 1).map_or(ids.end, |next| next + 1);
+            let behind = batch(bound + 1..until, 0);
+            let cut = Slicer::new(secret, &shape(true)).natural_cut(&behind);
+            starts.extend(cut.map(|row| bound + 1 + i64::try_from(row).unwrap()));
+        }
+        let ends = starts[1..].iter().copied().chain([ids.end]).collect::<Vec<_>>();
+        let parts = starts.into_iter().zip(ends);
+        let cuts = parts
+            .flat_map(|(start, end)| [vec![start], cuts(secret, start..end, step, len)].concat());
+        cuts.skip(1).collect()
+    }
+
+    #[test]
+    fn natural_cuts_are_not_those_of_full_slices() {
+        let secret = Secret32::from_slice(&[7; 32]).unwrap();
+        let rows = batch(0..600_000, 0);
+        let mut slicer = Slicer::new(&secret, &shape(true));
+        let natural = slicer.natural_cut(&rows).unwrap();
+        assert!(cuts(&secret, 0..600_000, 8_192, 300).len() > 10, "most are by bytes");
+        assert!(cuts(&secret, 0..600_000, 8_192, 300).contains(&i64::try_from(natural).unwrap()));
+        assert_eq!(slicer.natural_cut(&rows.slice(0, natural)), None);
+        assert_eq!(slicer.natural_cut(&rows.slice(natural, 1)), Some(0));
+        assert_eq!(Slicer::new(&secret, &shape(false)).natural_cut(&rows), None);
+    }
+
     #[test]
     fn a_slice_holds_at_most_its_bytes_unless_one_row_is_larger() {
         let secret = Secret32::from_slice(&[7; 32]).unwrap();
@@ -251,6 +351,27 @@ mod tests {
         assert_eq!(key_of(ColumnType::Bytes, Arc::new(bytes)), expected);
     }
 
+    /// Cuts hash these bytes: were they to change, a section that is resumed would be cut in other places.
+    #[test]
+    fn a_key_is_hashed_as_its_value_is_encoded() {
+        let columns: [Arc<dyn Array>; 4] = [
+            Arc::new(StringArray::from(vec![Some("\u{e9}t\u{e9}"), None, Some("")])),
+            Arc::new(Int64Array::from(vec![Some(-1), None, Some(7)])),
+            Arc::new(BinaryArray::from(vec![Some(&b"\xff"[..]), None, Some(b"")])),
+            Arc::new(Float64Array::from(vec![Some(0.5), None, Some(-0.0)])),
+        ];
+        for column in columns {
+            for row in 0..3 {
+                let (mut found, mut expected) = (Vec::new(), Vec::new());
+                hashed(&column, row, &mut found);
+                if let Some(value) = value(&column, row) {
+                    value.encode(&mut expected);
+                }
+                assert_eq!(found, expected);
+            }
+        }
+    }
+
     /// Cuts count these bytes: were they to change, a section that is resumed would be cut in other places.
     #[test]
     fn a_row_is_as_long_as_its_values() {
@@ -272,13 +393,27 @@ mod tests {
             let schema = Arc::new(Schema::new(vec![kind.field("c")]));
             let column = arrow_array::new_null_array(&kind.data_type(), 1);
             let batch = RecordBatch::try_new(schema, vec![column]).unwrap();
-            assert_eq!(row_bytes(&batch, 0), expected, "{kind:?}");
+            assert_eq!(Sizes::of(&batch).of_row(0), expected, "{kind:?}");
         }
-        assert_eq!(row_bytes(&batch(0..1, 20), 0), 8 + 4 + 20);
+        let sliced = batch(0..3, 20).slice(1, 2);
+        assert_eq!(Sizes::of(&sliced).of_row(1), 8 + 4 + 20);
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn parts_are_cut_as_one_stream(
+            seed: [u8; 32],
+            bounds in prop::collection::btree_set(0_i64..400_000, 0..6),
+            step in 1_000_i64..20_000,
+            len in 0_usize..250,
+        ) {
+            let secret = Secret32::from_slice(&seed).unwrap();
+            let bounds: Vec<i64> = bounds.into_iter().collect();
+            let whole = cuts(&secret, 0..400_000, step, len);
+            prop_assert_eq!(cuts_of_parts(&secret, 0..400_000, &bounds, (step, len)), whole);
+        }
+
         #[test]
         fn every_row_is_in_exactly_one_run(rows in 1_i64..5_000, step in 1_i64..999, seed: [u8; 32]) {
             let secret = Secret32::from_slice(&seed).unwrap();

@@ -32,6 +32,17 @@ impl Value {
             Self::Bytes(bytes) => sized(4, bytes),
         }
     }
+
+    /// Says whether it is a text, or bytes, of nothing but whitespace: who has no account has an empty one in many tables, so that as
+    /// an identifier it would be everybody's who has none.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        match self {
+            Self::Integer(_) | Self::Real(_) => false,
+            Self::Text(text) => text.trim().is_empty(),
+            Self::Bytes(bytes) => bytes.trim_ascii().is_empty(),
+        }
+    }
 }
 
 impl fmt::Debug for Value {

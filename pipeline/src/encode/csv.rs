@@ -18,6 +18,7 @@ use csv_core::WriteResult;
 
 use super::EncodeError;
 use super::cell::{Cell, Column};
+use crate::text::free_of;
 
 /// Encodes rows as records.
 #[derive(Debug)]
@@ -98,15 +99,21 @@ impl<'a> Record<'a> {
     }
 
     fn text(&mut self, value: &str) {
-        let formula = self.formulas == CsvFormulas::Defuse && value.starts_with(FORMULA);
+        let formula = self.formulas == CsvFormulas::Defuse
+            && value.as_bytes().first().is_some_and(|byte| FORMULA.contains(byte));
         *self.defused += u64::from(formula);
         self.quoted(if formula { "'" } else { "" }, value);
     }
 
     fn quoted(&mut self, before: &str, value: &str) {
+        self.out.reserve(before.len() + value.len() + 4);
         self.out.push(b'"');
         self.out.extend_from_slice(before.as_bytes());
-        doubled(value.as_bytes(), self.out);
+        if free_of(value.as_bytes(), |byte| byte == b'"') {
+            self.out.extend_from_slice(value.as_bytes());
+        } else {
+            doubled(value.as_bytes(), self.out);
+        }
         self.out.push(b'"');
     }
 
@@ -132,7 +139,7 @@ fn doubled(mut bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 /// What a formula begins with.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+const FORMULA: [u8; 6] = *b"=+-@\t\r";
 
 #[cfg(test)]
 mod tests {

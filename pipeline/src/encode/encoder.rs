@@ -69,6 +69,14 @@ impl Encoder {
         }
     }
 
+    /// Says that these rows stand behind others of the file, which somebody else encodes.
+    pub(crate) fn follow(&mut self) {
+        match self {
+            Self::Json(json) => json.follows = true,
+            Self::Csv(_) | Self::Ndjson(_) | Self::Parquet(_) => {}
+        }
+    }
+
     /// Appends what the file begins with.
     pub(crate) fn prologue(&mut self, out: &mut Vec<u8>) {
         match self {
@@ -79,7 +87,7 @@ impl Encoder {
         }
     }
 
-    /// Appends rows of a slice; `before` is how many rows of the file were encoded before.
+    /// Appends rows of a slice; `before` is how many rows of the file, or of the part of it, were encoded before.
     ///
     /// # Errors
     /// [`EncodeError`] when a value cannot be held; its row counts from the beginning of the file.

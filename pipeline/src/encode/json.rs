@@ -24,6 +24,8 @@ pub(super) const EPILOGUE: &[u8] = b"\n]\n";
 pub(crate) struct JsonEncoder {
     /// What stands before each value: comma or brace, name, colon.
     before: Vec<Vec<u8>>,
+    /// Elements stand before the first of these.
+    pub(super) follows: bool,
 }
 
 impl JsonEncoder {
@@ -34,16 +36,17 @@ impl JsonEncoder {
             before.push(b':');
             before
         });
-        Self { before: before.collect() }
+        Self { before: before.collect(), follows: false }
     }
 
-    /// Appends rows as elements of an array; `first`: none stands before them.
+    /// Appends rows as elements of an array; `first`: none of these rows stands before them.
     pub(super) fn elements(
         &self,
         batch: &RecordBatch,
-        mut first: bool,
+        first: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
+        let mut first = first && !self.follows;
         let columns = Column::all(batch)?;
         for row in 0..batch.num_rows() {
             out.extend_from_slice(if first { b"\n" } else { b",\n" });
@@ -91,7 +94,7 @@ mod tests {
     use arrow_array::{
         ArrayRef, BinaryArray, Decimal128Array, Float64Array, Int64Array, StringArray,
     };
-    use arrow_schema::{Field, Schema};
+    use arrow_schema::{DataType, Field, Schema};
 
     use super::*;
 
@@ -105,6 +108,18 @@ mod tests {
         let mut out = Vec::new();
         JsonEncoder::new(&batch.schema()).elements(&batch, true, &mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn elements_that_follow_others_begin_with_a_comma() {
+        let number: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![number]).unwrap();
+        let mut encoder = JsonEncoder::new(&schema);
+        encoder.follows = true;
+        let mut out = Vec::new();
+        encoder.elements(&batch, true, &mut out).unwrap();
+        assert_eq!(out, b",\n{\"n\":1},\n{\"n\":2}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! since that is what `DuckDB` reads as it; the least one would be a day in the past. The time 24:00:00 is refused: Parquet has
 //! no such time, and pyarrow reads midnight.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -26,6 +27,7 @@ use parquet::file::metadata::{
 };
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
 
 use super::EncodeError;
 use super::cell::refuse;
@@ -39,11 +41,17 @@ pub(crate) struct ParquetEncoder {
     open: Option<RowGroup>,
 }
 
+#[derive(Default)]
 struct RowGroup {
-    file: SerializedFileWriter<Vec<u8>>,
-    columns: Vec<ArrowColumnWriter>,
+    /// From the first run on, which decides how columns are written.
+    writers: Option<Writers>,
     /// Rows that do not fill a run yet.
     waiting: Vec<RecordBatch>,
+}
+
+struct Writers {
+    file: SerializedFileWriter<Vec<u8>>,
+    columns: Vec<ArrowColumnWriter>,
 }
 
 impl ParquetEncoder {
@@ -51,17 +59,12 @@ impl ParquetEncoder {
         if schema.fields().is_empty() {
             return Err(EncodeError::Format("Parquet cannot hold rows without columns".to_owned()));
         }
-        writer(schema)?;
+        writer(schema, &[])?;
         Ok(Self { schema: Arc::clone(schema), open: None })
     }
 
     pub(super) fn rows(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
-        let group = match &mut self.open {
-            Some(group) => group,
-            none => none.insert(RowGroup::new(&self.schema)?),
-        };
-        group.waiting.push(holdable(batch)?);
-        group.write(RUN_ROWS)
+        self.open.get_or_insert_default().write(&holdable(batch)?)
     }
 
     /// Appends the row group and returns its length and metadata.
@@ -69,8 +72,10 @@ impl ParquetEncoder {
         let Some(mut open) = self.open.take() else {
             return Err(EncodeError::Format("a slice without rows".to_owned()));
         };
-        open.write(1)?;
-        let RowGroup { mut file, columns, .. } = open;
+        open.write_waiting()?;
+        let Some(Writers { mut file, columns }) = open.writers else {
+            return Err(EncodeError::Format("a slice without rows".to_owned()));
+        };
         let mut group = file.next_row_group().map_err(failed)?;
         for column in columns {
             column.close().map_err(failed)?.append_to_row_group(&mut group).map_err(failed)?;
@@ -115,22 +120,34 @@ impl std::fmt::Debug for ParquetEncoder {
 }
 
 impl RowGroup {
-    fn new(schema: &SchemaRef) -> Result<Self, EncodeError> {
-        let (file, factory): (_, ArrowRowGroupWriterFactory) =
-            writer(schema)?.into_serialized_writer().map_err(failed)?;
-        let columns = factory.create_column_writers(0).map_err(failed)?;
-        Ok(Self { file, columns, waiting: Vec::new() })
-    }
-
-    /// Writes what waits, in runs of [`RUN_ROWS`], as long as at least `least` rows wait.
+    /// Writes rows in runs of [`RUN_ROWS`]; those behind the last whole run wait.
     ///
     /// The writer looks whether a page or its dictionary is full after each call, so that calls whose lengths came from the
     /// silo's batches would make pages that depend on where reading began.
-    fn write(&mut self, least: usize) -> Result<(), EncodeError> {
-        let rows: usize = self.waiting.iter().map(RecordBatch::num_rows).sum();
-        if rows < least {
-            return Ok(());
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
+        // Only the rows that fill up what waits are copied.
+        let missing = RUN_ROWS.saturating_sub(self.waiting_rows()).min(batch.num_rows());
+        let mut at = 0;
+        if !self.waiting.is_empty() {
+            self.waiting.push(batch.slice(0, missing));
+            at = missing;
+            if self.waiting_rows() < RUN_ROWS {
+                return Ok(());
+            }
+            self.write_waiting()?;
         }
+        while batch.num_rows() - at >= RUN_ROWS {
+            self.write_run(&batch.slice(at, RUN_ROWS))?;
+            at += RUN_ROWS;
+        }
+        if at < batch.num_rows() {
+            self.waiting.push(batch.slice(at, batch.num_rows() - at));
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, a run or the slice's last rows.
+    fn write_waiting(&mut self) -> Result<(), EncodeError> {
         let joined = match self.waiting.as_slice() {
             [] => return Ok(()),
             [one] => one.clone(),
@@ -138,20 +155,19 @@ impl RowGroup {
                 .map_err(|error| EncodeError::Format(error.to_string()))?,
         };
         self.waiting.clear();
-        let mut at = 0;
-        while rows - at >= least {
-            let run = RUN_ROWS.min(rows - at);
-            self.write_run(&joined.slice(at, run))?;
-            at += run;
-        }
-        if at < rows {
-            self.waiting.push(joined.slice(at, rows - at));
-        }
-        Ok(())
+        self.write_run(&joined)
+    }
+
+    fn waiting_rows(&self) -> usize {
+        self.waiting.iter().map(RecordBatch::num_rows).sum()
     }
 
     fn write_run(&mut self, run: &RecordBatch) -> Result<(), EncodeError> {
-        let mut writers = self.columns.iter_mut();
+        let Writers { columns, .. } = match &mut self.writers {
+            Some(writers) => writers,
+            none => none.insert(Writers::of(run)?),
+        };
+        let mut writers = columns.iter_mut();
         for (field, column) in run.schema_ref().fields().iter().zip(run.columns()) {
             for leaf in compute_leaves(field, column).map_err(failed)? {
                 let Some(writer) = writers.next() else {
@@ -163,6 +179,48 @@ impl RowGroup {
             }
         }
         Ok(())
+    }
+}
+
+impl Writers {
+    /// Makes writers for a row group that begins with `first`.
+    fn of(first: &RecordBatch) -> Result<Self, EncodeError> {
+        let mut plain = Vec::new();
+        if first.num_rows() == RUN_ROWS {
+            let columns = first.schema_ref().fields().iter().zip(first.columns());
+            let varied = columns.filter(|(_, column)| 2 * distinct(column) > RUN_ROWS);
+            plain.extend(varied.map(|(field, _)| field.name().clone()));
+        }
+        let (file, factory): (_, ArrowRowGroupWriterFactory) =
+            writer(first.schema_ref(), &plain)?.into_serialized_writer().map_err(failed)?;
+        let columns = factory.create_column_writers(0).map_err(failed)?;
+        Ok(Self { file, columns })
+    }
+}
+
+/// Counts the different values of a column; none where the writer makes no dictionary.
+fn distinct(column: &ArrayRef) -> usize {
+    let mut seen: HashSet<&[u8]> = HashSet::new();
+    match (column.data_type(), column.data_type().primitive_width()) {
+        (DataType::Utf8, _) => {
+            let texts = column.as_string::<i32>().iter().flatten();
+            seen.extend(texts.map(str::as_bytes));
+            seen.len()
+        }
+        (DataType::Binary, _) => {
+            seen.extend(column.as_binary::<i32>().iter().flatten());
+            seen.len()
+        }
+        (_, Some(width)) => {
+            let data = column.to_data();
+            let values = data.buffers().first().map_or(&[][..], |buffer| buffer.as_slice());
+            let values = values.get(data.offset() * width..).unwrap_or_default();
+            // What stands under a NULL is anything.
+            let rows = values.chunks_exact(width).take(data.len()).enumerate();
+            seen.extend(rows.filter(|(row, _)| column.is_valid(*row)).map(|(_, value)| value));
+            seen.len()
+        }
+        _ => 0,
     }
 }
 
@@ -206,9 +264,14 @@ fn infinite<T: ArrowPrimitiveType>(
     Arc::new(moved.with_data_type(column.data_type().clone()))
 }
 
-fn writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>, EncodeError> {
+/// Makes a writer; the columns named `plain` get no dictionary: where hardly a value repeats, making one is a quarter of the work
+/// and saves nothing.
+fn writer(schema: &SchemaRef, plain: &[String]) -> Result<ArrowWriter<Vec<u8>>, EncodeError> {
     let level = ZstdLevel::try_new(1).map_err(failed)?;
-    let properties = WriterProperties::builder()
+    let properties = plain.iter().fold(WriterProperties::builder(), |properties, name| {
+        properties.set_column_dictionary_enabled(ColumnPath::from(vec![name.clone()]), false)
+    });
+    let properties = properties
         .set_compression(Compression::ZSTD(level))
         .set_created_by("antumbra".to_owned())
         .set_max_row_group_row_count(None)
@@ -222,7 +285,7 @@ fn writer(schema: &SchemaRef) -> Result<ArrowWriter<Vec<u8>>, EncodeError> {
 
 /// The metadata of a file of this schema without rows: everything of the footer but the row groups.
 fn empty(schema: &SchemaRef) -> Result<ParquetMetaData, EncodeError> {
-    writer(schema)?.close().map_err(failed)
+    writer(schema, &[])?.close().map_err(failed)
 }
 
 fn with_rows(file: &FileMetaData, rows: i64) -> FileMetaData {
@@ -353,6 +416,47 @@ mod tests {
         for sizes in [&[8_192][..], &[777], &[5_000, 8_192, 1], &[1_024], &[3]] {
             assert!(encode(sizes) == whole, "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn a_column_whose_values_hardly_repeat_has_no_dictionary() {
+        let rows = batch(0..5_000);
+        let repeating: ArrayRef = Arc::new(StringArray::from_iter_values(
+            (0..5_000).map(|id| if id % 2 == 0 { "even" } else { "odd" }),
+        ));
+        let schema = Schema::new(vec![
+            Field::new("id", DataType::Int64, true),
+            Field::new("t", DataType::Utf8, true),
+            Field::new("parity", DataType::Utf8, true),
+        ]);
+        let columns = vec![Arc::clone(rows.column(0)), Arc::clone(rows.column(1)), repeating];
+        let rows = RecordBatch::try_new(Arc::new(schema), columns).unwrap();
+        let dictionaries = |rows: &RecordBatch| -> Vec<bool> {
+            let bytes = Bytes::from(file(std::slice::from_ref(rows), &rows.schema()));
+            let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+            let group = reader.metadata().row_group(0).clone();
+            let read = reader.with_batch_size(10_000).build().unwrap().next().unwrap().unwrap();
+            assert_eq!(&read, rows);
+            let pages = group.columns().iter().map(|column| column.dictionary_page_offset());
+            pages.map(|page| page.is_some()).collect()
+        };
+        assert_eq!(dictionaries(&rows), [false, false, true]);
+        assert_eq!(dictionaries(&rows.slice(7, 3_000)), [false, false, true]);
+        // Too few rows to tell.
+        assert_eq!(dictionaries(&rows.slice(0, 100)), [true, true, true]);
+    }
+
+    #[test]
+    fn what_stands_under_a_null_changes_nothing() {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
+        let encode = |hidden: fn(i64) -> i64| {
+            let values = (0..5_000).map(|row| if row % 2 == 0 { 7 } else { hidden(row) });
+            let nulls = (0..5_000).map(|row| row % 2 == 0).collect::<Vec<bool>>();
+            let column = Int64Array::new(values.collect(), Some(nulls.into()));
+            let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(column)]).unwrap();
+            file(std::slice::from_ref(&rows), &schema)
+        };
+        assert!(encode(|row| row) == encode(|_| 0));
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::running::Halt;
-use crate::PipelineError;
+use crate::{PipelineError, SiloError};
 
 /// How long to wait before each next try: a random part of a bound that doubles each time, so that jobs that met the same fault do
 /// not return together.
@@ -39,12 +39,34 @@ pub(super) struct Tries {
     failed: u32,
     pauses: Pauses,
     reached: u64,
+    /// Since when it was not even asked.
+    held: Option<Instant>,
 }
 
 impl Tries {
     /// Allows `limit` tries in a row that get no further, at least one; `first` bounds the first pause.
     pub(super) fn new(limit: u32, first: Duration) -> Self {
-        Self { limit, first, failed: 0, pauses: pauses(first), reached: 0 }
+        Self { limit, first, failed: 0, pauses: pauses(first), reached: 0, held: None }
+    }
+
+    /// Takes a silo's failure, as [`failed`](Self::failed) does. One that was not asked costs no try: it is waited for, though not
+    /// for ever.
+    pub(super) fn after(&mut self, error: &SiloError, reached: u64) -> Option<Duration> {
+        self.after_at(error, reached, Instant::now())
+    }
+
+    fn after_at(&mut self, error: &SiloError, reached: u64, now: Instant) -> Option<Duration> {
+        let SiloError::Held { more, .. } = error else {
+            self.held = None;
+            return self.failed(reached);
+        };
+        let since = *self.held.get_or_insert(now);
+        if reached > self.reached {
+            return self.failed(reached);
+        }
+        // A random part more: not all that wait are to return together.
+        (now.saturating_duration_since(since) < MOST_HELD)
+            .then(|| more.saturating_add(part_of(self.first.max(LEAST))))
     }
 
     /// Counts a try that failed after it got as far as `reached`; answers the pause before the next, `None` if that was the last.
@@ -87,6 +109,10 @@ fn part_of(bound: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
+/// How long a silo is waited for that is not asked, at most.
+const MOST_HELD: Duration = Duration::from_secs(60 * 60);
+/// What bounds the random part of such a wait, at least.
+const LEAST: Duration = Duration::from_millis(100);
 /// The longest bound, unless settings begin with a longer one.
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -105,6 +131,22 @@ mod tests {
         assert!(tries.failed(2).is_some());
         assert!(tries.failed(1).is_some(), "it fell back and counts as before");
         assert_eq!(tries.failed(2), None);
+    }
+
+    #[test]
+    fn a_silo_that_is_not_asked_costs_no_try() {
+        let more = Duration::from_secs(20);
+        let held = SiloError::Held { reason: "x".to_owned(), more };
+        let down = SiloError::Unavailable { reason: "x".to_owned() };
+        let mut tries = Tries::new(2, Duration::from_millis(10));
+        for _ in 0..50 {
+            assert!(tries.after(&held, 0).unwrap() >= more);
+        }
+        assert!(tries.after(&down, 0).is_some());
+        assert!(tries.after(&held, 0).is_some());
+        let later = Instant::now() + MOST_HELD;
+        assert_eq!(tries.after_at(&held, 0, later), None, "nobody waits for ever");
+        assert_eq!(tries.after(&down, 0), None);
     }
 
     #[test]

@@ -1,39 +1,61 @@
 //! How is a job collected? Section by section, in the order of the plan; commits happen when packs are full.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use antumbra_bundle::JobObjects;
 use antumbra_config::{Format, OnSiloError};
 use antumbra_crypto::Secret32;
-use antumbra_jobs::{Job, JobStore, Lease, Progress, SectionEnd, SectionState};
-use tokio::time::timeout;
+use antumbra_jobs::{Job, Lease, Progress, SectionEnd, SectionState};
 
+use super::ahead::{Ahead, most_ahead};
 use super::backoff::Tries;
-use super::lane::Lane;
+use super::desk::Desk;
+use super::lane::PackNames;
+use super::lanes::{LaneMaker, Lanes};
+use super::ledger::Ledger;
 use super::live::Teller;
+use super::parting::{most_parts, partitions};
+use super::parts::AtWork;
 use super::pending::Pending;
+use super::raw_packs::RawPacks;
 use super::running::Halt;
+use super::section::Stop;
 use super::sessions::Sessions;
 use crate::plan::Plan;
-use crate::{Engine, PipelineError, crash_point};
+use crate::silo::RowMemory;
+use crate::{Engine, PipelineError};
 
 /// Collects the sections of one leased job.
 pub(super) struct Collector {
-    pub(super) store: Arc<dyn JobStore>,
-    pub(super) lease: Lease,
-    pub(super) objects: JobObjects,
+    /// Where what is read as one stream goes, and the ends of sections.
+    pub(super) desk: Desk,
+    /// Who reads a section in parts.
+    pub(super) at_work: AtWork,
     pub(super) plan: Arc<Plan>,
     pub(super) sessions: Sessions,
     /// This run made the plan: its shapes are those of the sessions' snapshots, but for the silos in `reconnected`.
     pub(super) fresh: bool,
     /// Silos whose session was lost: what is read from them since comes from another snapshot.
     pub(super) reconnected: BTreeSet<String>,
-    pub(super) lanes: Vec<Lane>,
-    pub(super) pending: Pending,
-    pub(super) progress: Progress,
-    pub(super) teller: Teller,
+    /// Silos that failed a section although they were asked as often as settings say.
+    pub(super) given_up: BTreeSet<String>,
+    /// Sections that were begun under any lease: something may be committed of them.
+    pub(super) begun: BTreeSet<u32>,
+    pub(super) ahead: Ahead,
+    /// How many sections may be opened and not at their end.
+    pub(super) most_ahead: usize,
+    pub(super) memory: Memory,
+    /// Makes the lanes of those who read parts.
+    pub(super) lane_maker: LaneMaker,
+    /// How many parts settings ask for, by silo and datapoint.
+    pub(super) partitions: BTreeMap<(String, String), u32>,
+    /// How many parts may be read at once.
+    pub(super) most_parts: usize,
+    /// Sections whose parts did not make a section: they are read as one stream.
+    pub(super) whole: BTreeSet<u32>,
+    pub(super) raw: RawPacks,
     pub(super) halt: Halt,
     pub(super) policy: OnSiloError,
     /// How often a section is tried whose silo fails, and the first pause.
@@ -42,8 +64,24 @@ pub(super) struct Collector {
     pub(super) slice_key: Secret32,
     /// Hashes redacted values.
     pub(super) redact_key: Secret32,
-    packs: u32,
-    commits: u64,
+}
+
+/// What rows may take up that are read and not encoded. The other half of `export.max_memory` is for what is encoded.
+#[derive(Debug, Clone)]
+pub(super) struct Memory {
+    /// Those of the section whose turn it is.
+    pub(super) turn: RowMemory,
+    /// Those of all sections that are read ahead.
+    pub(super) ahead: RowMemory,
+    /// Bytes of one row, at most: it is there several times, as it came and as it is written.
+    pub(super) row: u64,
+}
+
+impl Memory {
+    fn of(bytes: u64) -> Self {
+        let quarter = bytes / 4;
+        Self { turn: RowMemory::new(quarter), ahead: RowMemory::new(quarter), row: quarter }
+    }
 }
 
 /// A plan, the sessions it is read with, and where what is read goes.
@@ -67,20 +105,29 @@ impl Collector {
         let settings = engine.settings();
         let level = u32::from(settings.export.deflate_level.get());
         let (ring, tenant) = (engine.ring(), job.tenant.as_str());
+        let max_memory = settings.export.max_memory.bytes();
+        let lane_maker = LaneMaker {
+            formats: formats.to_vec(),
+            level,
+            formulas: prepared.plan.csv_formulas,
+            objects: prepared.objects.clone(),
+            names: PackNames::new(lease.fence.0),
+        };
         Ok(Self {
-            store: Arc::clone(engine.store()),
-            objects: prepared.objects,
+            at_work: AtWork::default(),
             sessions: prepared.sessions,
             fresh: prepared.fresh,
             reconnected: BTreeSet::new(),
-            lanes: formats
-                .iter()
-                .map(|format| Lane::new(*format, level, prepared.plan.csv_formulas))
-                .collect(),
+            given_up: BTreeSet::new(),
+            begun: BTreeSet::new(),
+            ahead: Ahead::default(),
+            most_ahead: most_ahead(max_memory / 2),
+            memory: Memory::of(max_memory),
+            most_parts: most_parts(max_memory / 2, formats),
+            partitions: partitions(&settings.silos),
+            whole: BTreeSet::new(),
+            raw: RawPacks::new(prepared.objects, lease.fence.0, level),
             plan: prepared.plan,
-            pending: Pending::default(),
-            progress: Progress::default(),
-            teller: Teller::of(engine, job.id),
             halt,
             policy: settings.export.on_silo_error,
             silo_tries: (
@@ -89,9 +136,14 @@ impl Collector {
             ),
             slice_key: ring.tenant_secret("slice", tenant)?,
             redact_key: ring.tenant_secret("redact", tenant)?,
-            packs: 0,
-            commits: 0,
-            lease,
+            desk: Desk {
+                store: Arc::clone(engine.store()),
+                lease,
+                lanes: Lanes::new(&lane_maker, 1),
+                pending: Pending::default(),
+                ledger: Arc::new(Ledger::new(Teller::of(engine, job.id))),
+            },
+            lane_maker,
         })
     }
 
@@ -100,78 +152,51 @@ impl Collector {
     /// When it is interrupted, the slices that are complete are committed first. After another error it can be called again, once
     /// [`drop_uncommitted`](Self::drop_uncommitted) was: it goes on from the last commit.
     pub(super) async fn run(&mut self) -> Result<(), PipelineError> {
-        let sections = self.store.sections(self.lease.job).await?;
-        self.progress.rows_expected = self.plan.rows_expected();
-        self.progress.sections_total = u32::try_from(sections.len()).unwrap_or(u32::MAX);
-        self.progress.rows_collected = sections.iter().map(|section| section.rows).sum();
-        self.progress.bytes_packaged =
-            self.store.job(self.lease.job).await?.progress.bytes_packaged;
+        let (store, job) = (&self.desk.store, self.desk.lease.job);
+        let sections = store.sections(job).await?;
+        let bytes = store.job(job).await?.progress.bytes_packaged;
         let done = sections.iter().filter(|section| section.state != SectionState::Open).count();
-        self.progress.sections_done = u32::try_from(done).unwrap_or(u32::MAX);
-        for section in sections {
-            if section.state == SectionState::Open {
-                self.section(section.ordinal).await?;
-            }
+        *self.desk.ledger.progress() = Progress {
+            rows_expected: self.plan.rows_expected(),
+            sections_total: u32::try_from(sections.len()).unwrap_or(u32::MAX),
+            rows_collected: sections.iter().map(|section| section.rows).sum(),
+            bytes_packaged: bytes,
+            sections_done: u32::try_from(done).unwrap_or(u32::MAX),
+            ..Progress::default()
+        };
+        // Of a try before this one: what it committed is behind us, what it read ahead may not be.
+        match self.settle(|_| true).await {
+            Ok(()) => {}
+            Err(Stop::Job(error)) => return Err(error),
+            Err(Stop::Silo(_) | Stop::Parts(_)) => return Err(PipelineError::Interrupted),
         }
-        self.flush().await
-    }
-
-    /// Commits what is pending, if anything is. Only between slices.
-    pub(super) async fn flush(&mut self) -> Result<(), PipelineError> {
-        if self.pending.is_empty() {
-            return Ok(());
+        let open: Vec<_> =
+            sections.iter().filter(|section| section.state == SectionState::Open).collect();
+        // A slice has rows.
+        self.begun.extend(open.iter().filter(|open| open.rows > 0).map(|open| open.ordinal));
+        let open: Vec<u32> = open.iter().map(|section| section.ordinal).collect();
+        let mut left = &open[..];
+        while let [next, later @ ..] = left {
+            self.read_ahead(left).await?;
+            self.rest(left);
+            self.section(*next).await?;
+            left = later;
         }
-        let mut objects = Vec::new();
-        for lane in &mut self.lanes {
-            if let Some(pack) = lane.take_pack() {
-                objects.push(pack.object().to_owned());
-                pack.finish().await.map_err(PipelineError::writing)?;
-            }
-        }
-        crash_point("collect.sealed");
-        let commit = self.pending.take(objects, self.progress.clone());
-        self.store.commit(&self.lease, commit).await?;
-        self.commits += 1;
-        crash_point("collect.committed");
-        Ok(())
-    }
-
-    /// Commits when enough waits: a crash then loses about this much work.
-    pub(super) async fn flush_if_full(&mut self) -> Result<(), PipelineError> {
-        if self.lanes.iter().any(|lane| lane.uncommitted() >= PACK_LEN) {
-            self.flush().await?;
-        }
-        Ok(())
+        // Packaging reads no silo: others may.
+        self.sessions.close();
+        self.desk.flush().await
     }
 
     pub(super) async fn end_section(&mut self, end: SectionEnd) -> Result<(), PipelineError> {
-        self.progress.sections_done += 1;
-        self.pending.end(end);
-        self.flush_if_full().await
-    }
-
-    /// Commits the slices that are complete and drops the one that is not: the section goes on from there.
-    pub(super) async fn put_down(&mut self) -> Result<(), PipelineError> {
-        for lane in &mut self.lanes {
-            lane.give_up();
-        }
-        self.flush().await
+        self.desk.ledger.progress().sections_done += 1;
+        self.desk.pending.end(end);
+        self.desk.flush_if_full().await
     }
 
     /// Drops everything that is not committed and gives open uploads up; what of them cannot be removed is invisible and sealed.
     pub(super) async fn drop_uncommitted(&mut self) {
-        self.pending = Pending::default();
-        for lane in &mut self.lanes {
-            lane.give_up();
-            let Some(pack) = lane.take_pack() else { continue };
-            match timeout(ABORT, pack.abort()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(job = %self.lease.job, code = error.code(), "an upload is left");
-                }
-                Err(_) => tracing::warn!(job = %self.lease.job, "an upload is left: no answer"),
-            }
-        }
+        self.at_work.give_up().await;
+        self.desk.drop_uncommitted().await;
     }
 
     /// Counts the tries of one section.
@@ -180,35 +205,12 @@ impl Collector {
     }
 
     /// Returns how often something was committed.
-    pub(super) const fn commits(&self) -> u64 {
-        self.commits
+    pub(super) fn commits(&self) -> u64 {
+        self.desk.ledger.commits()
     }
 
     /// Says whether a silo's session was lost and another took its place.
     pub(super) fn has_reconnected(&self) -> bool {
         !self.reconnected.is_empty()
     }
-
-    /// Splits the borrow: lanes, objects, and a maker of pack names that are never used twice.
-    pub(super) fn lanes(&mut self) -> (&mut [Lane], &JobObjects, PackNames<'_>) {
-        let names = PackNames { fence: self.lease.fence.0, packs: &mut self.packs };
-        (&mut self.lanes, &self.objects, names)
-    }
 }
-
-/// Makes names of packs: the fence makes them new for each lease.
-pub(super) struct PackNames<'a> {
-    fence: u64,
-    packs: &'a mut u32,
-}
-
-impl PackNames<'_> {
-    pub(super) fn next(&mut self, format: Format) -> String {
-        *self.packs += 1;
-        format!("{:04}-{:05}-{}", self.fence, self.packs, format.as_str().to_lowercase())
-    }
-}
-
-const PACK_LEN: u64 = 4 << 20;
-/// How long an object store may take to forget an upload.
-const ABORT: Duration = Duration::from_secs(1);

@@ -12,7 +12,7 @@ pub(super) fn content(planned: &Planned, shape: Option<&Shape>, outcome: &str) -
     notes.extend(shape.iter().flat_map(|shape| shape.notes.iter().cloned()));
     let redactions = planned.redactions.iter().map(|(column, how)| Redaction {
         column: column.clone(),
-        how: how.as_str().to_owned(),
+        how: how.to_string(),
         values: 0,
     });
     let columns = shape.iter().flat_map(|shape| &shape.columns).map(|column| Column {
@@ -33,6 +33,7 @@ pub(super) fn content(planned: &Planned, shape: Option<&Shape>, outcome: &str) -
         columns: columns.collect(),
         redactions: if shape.is_some() { redactions.collect() } else { Vec::new() },
         notes,
+        attachments: None,
     }
 }
 

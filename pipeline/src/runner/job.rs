@@ -6,7 +6,7 @@ use std::time::Duration;
 use antumbra_bundle::JobObjects;
 use antumbra_config::Format;
 use antumbra_crypto::Retry;
-use antumbra_jobs::{FenceToken, JobState, Lease, NewSection, Progress, Request};
+use antumbra_jobs::{JobState, Lease, NewSection, Progress, Request};
 
 use super::backoff::{Tries, wait};
 use super::chain::Chain;
@@ -26,10 +26,18 @@ pub(super) async fn run(
     lease: Lease,
     halt: Halt,
 ) -> Result<(), PipelineError> {
-    if lease.fence.0 > MOST_LEASES {
-        return Err(PipelineError::TooManyLeases { leases: lease.fence.0 });
+    if lease.fruitless > MOST_LEASES {
+        return Err(PipelineError::TooManyLeases { leases: lease.fruitless });
     }
     let mut run = Run::new(engine, lease, halt.clone());
+    let ended = work(&mut run, &halt).await;
+    if let Some(collector) = &mut run.collector {
+        collector.put_away().await;
+    }
+    ended
+}
+
+async fn work(run: &mut Run<'_>, halt: &Halt) -> Result<(), PipelineError> {
     let mut tries = Tries::new(TRIES, FIRST_PAUSE);
     loop {
         let result = tokio::select! {
@@ -46,7 +54,7 @@ pub(super) async fn run(
         tracing::warn!(
             job = %run.lease.job, code = error.code(), error = %Chain(&error), "job tried again"
         );
-        wait(&halt, pause).await?;
+        wait(halt, pause).await?;
     }
 }
 
@@ -144,7 +152,7 @@ impl<'a> Run<'a> {
         crash_point("plan.begin");
         let settings = self.engine.settings();
         let export = &settings.export;
-        let limit = usize::try_from(export.max_identifier_values.get()).unwrap_or(usize::MAX);
+        let rules = plan::Rules::of(settings);
         let mut tries = Tries::new(export.silo_attempts.get(), export.silo_backoff.duration());
         let sessions =
             self.sessions.get_or_insert_with(|| Sessions::new(&self.engine.parts().silos));
@@ -152,24 +160,28 @@ impl<'a> Run<'a> {
             let patient = !tries.is_last();
             let made = tokio::select! {
                 biased;
-                made = plan::build(
-                    request, &settings.silos, sessions, limit, patient, export.csv_formulas,
-                ) => made,
+                made = plan::build(request, &settings.silos, sessions, &rules, patient) => made,
                 () = self.halt.stop().cancelled() => Err(PipelineError::Interrupted),
             };
             match made {
-                Err(PipelineError::Section { silo, datapoint, source }) if patient => {
+                Err(PipelineError::Section { silo, datapoint, source })
+                    if patient || source.is_held() =>
+                {
+                    let Some(pause) = tries.after(&source, 0) else {
+                        break Err(PipelineError::Section { silo, datapoint, source })?;
+                    };
                     tracing::warn!(
                         job = %self.lease.job, silo, datapoint, code = source.code(),
                         "planned again: a silo failed"
                     );
                     sessions.forget(&silo);
-                    wait(&self.halt, tries.failed(0).unwrap_or_default()).await?;
+                    wait(&self.halt, pause).await?;
                 }
                 made => break made?,
             }
         };
         crash_point("plan.made");
+        self.engine.check_made(&plan, request)?;
         self.save(&plan).await?;
         Ok(plan)
     }
@@ -214,10 +226,10 @@ fn formats(request: &Request) -> Result<Vec<Format>, PipelineError> {
         .collect()
 }
 
-/// Says whether a job that stopped on an error is left for another lease, after this many of them. A silo was asked often enough
+/// Says whether a job that stopped on an error is left for another lease, after so many that brought it no further. A silo was asked often enough
 /// by then, and an object that cannot be written is the storage's answer.
-pub(super) fn may_lease(error: &PipelineError, leases: FenceToken) -> bool {
-    is_passing(error) && !matches!(error, PipelineError::Write(_)) && leases.0 < MAX_LEASES
+pub(super) fn may_lease(error: &PipelineError, fruitless: u64) -> bool {
+    is_passing(error) && !matches!(error, PipelineError::Write(_)) && fruitless < MAX_LEASES
 }
 
 /// Says whether a fault of store or objects may pass; those of silos were tried again where they were met.
@@ -228,7 +240,8 @@ fn is_passing(error: &PipelineError) -> bool {
 /// Tries in a row, without a commit, of a job whose store or objects fail: the first and three more.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// Leases after which a job is given up that never came to an end nor to an error: it may be what brings its workers down.
+/// Leases in a row, none of which brought it further, after which a job is given up that came to no end nor to an error: it may be
+/// what brings its workers down.
 const MOST_LEASES: u64 = 32;
-/// Leases after which a passing fault counts as a lasting one.
+/// Leases in a row without getting further after which a passing fault counts as a lasting one.
 const MAX_LEASES: u64 = 8;

@@ -1,5 +1,8 @@
 //! How does one format get from batches into a sealed pack?
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use antumbra_bundle::{JobObjects, Method, PackWriter, Segment, SegmentWriter};
 use antumbra_config::{CsvFormulas, Format};
 use arrow_array::RecordBatch;
@@ -17,8 +20,17 @@ pub(super) struct Lane {
     pub(super) format: Format,
     level: u32,
     formulas: CsvFormulas,
+    objects: JobObjects,
+    names: PackNames,
     pack: Option<PackWriter>,
     file: Option<File>,
+}
+
+/// Makes names of packs that are never used twice: the fence makes them new for each lease.
+#[derive(Debug, Clone)]
+pub(super) struct PackNames {
+    fence: u64,
+    made: Arc<AtomicU32>,
 }
 
 /// The file of the section under way.
@@ -26,7 +38,7 @@ struct File {
     section: String,
     encoder: Encoder,
     writer: SegmentWriter,
-    sha256: Sha256,
+    sha256: Option<Sha256>,
     state: FileState,
     out: Vec<u8>,
 }
@@ -48,8 +60,15 @@ pub(super) struct LaneSlice {
 }
 
 impl Lane {
-    pub(super) const fn new(format: Format, level: u32, formulas: CsvFormulas) -> Self {
-        Self { format, level, formulas, pack: None, file: None }
+    /// Makes one that begins with no pack.
+    pub(super) fn new(
+        format: Format,
+        (level, formulas): (u32, CsvFormulas),
+        objects: &JobObjects,
+        names: &PackNames,
+    ) -> Self {
+        let (objects, names) = (objects.clone(), names.clone());
+        Self { format, level, formulas, objects, names, pack: None, file: None }
     }
 
     /// Returns the sealed bytes that wait for a commit.
@@ -57,34 +76,36 @@ impl Lane {
         self.pack.as_ref().map_or(0, PackWriter::plain_len)
     }
 
-    /// Begins, or goes on with, a section's file.
+    /// Begins, or goes on with, a section's file, or what a part of the section gives to it.
     pub(super) fn begin(
         &mut self,
         section: String,
         schema: &SchemaRef,
         state: FileState,
+        part: u32,
     ) -> Result<(), PipelineError> {
         let mut encoder = Encoder::new(self.format, schema, self.formulas, state.defused)
             .map_err(|error| unencodable(&section, self.format, error))?;
         let mut out = Vec::new();
-        if state.plain_len == 0 {
+        if part > 0 {
+            encoder.follow();
+        } else if state.plain_len == 0 {
             encoder.prologue(&mut out);
         }
         let writer = SegmentWriter::new(encode::method(self.format), self.level);
-        let sha256 = state.hasher()?;
+        // What stands before a part is not known to it, so that its bytes are hashed when the whole is.
+        let sha256 = if part == 0 { Some(state.hasher()?) } else { None };
         self.file = Some(File { section, encoder, writer, sha256, state, out });
         Ok(())
     }
 
-    /// Encodes rows, behind `before` rows of the file, into the pack; `name` makes the name of a pack if a new one is needed.
+    /// Encodes rows, behind `before` rows of the file, into the pack.
     pub(super) async fn rows(
         &mut self,
         batch: &RecordBatch,
         before: u64,
-        objects: &JobObjects,
-        name: impl FnOnce() -> String + Send,
     ) -> Result<(), PipelineError> {
-        let (format, file, pack) = self.parts(objects, name).await?;
+        let (format, file, pack) = self.parts().await?;
         file.encoder
             .rows(batch, before, &mut file.out)
             .map_err(|error| unencodable(&file.section, format, error))?;
@@ -92,12 +113,8 @@ impl Lane {
     }
 
     /// Ends a slice.
-    pub(super) async fn end_slice(
-        &mut self,
-        objects: &JobObjects,
-        name: impl FnOnce() -> String + Send,
-    ) -> Result<LaneSlice, PipelineError> {
-        let (format, file, pack) = self.parts(objects, name).await?;
+    pub(super) async fn end_slice(&mut self) -> Result<LaneSlice, PipelineError> {
+        let (format, file, pack) = self.parts().await?;
         let kept = file
             .encoder
             .end_slice(&mut file.out)
@@ -115,20 +132,17 @@ impl Lane {
     pub(super) fn state(&self) -> FileState {
         self.file.as_ref().map_or_else(FileState::default, |file| {
             let mut state = file.state.clone();
-            state.keep(&file.sha256);
+            if let Some(sha256) = &file.sha256 {
+                state.keep(sha256);
+            }
             state.defused = file.encoder.defused();
             state
         })
     }
 
     /// Ends the file; `kept` is what its slices left, in order.
-    pub(super) async fn end(
-        &mut self,
-        kept: &[Vec<u8>],
-        objects: &JobObjects,
-        name: impl FnOnce() -> String + Send,
-    ) -> Result<EndedFile, PipelineError> {
-        let (format, file, pack) = self.parts(objects, name).await?;
+    pub(super) async fn end(&mut self, kept: &[Vec<u8>]) -> Result<EndedFile, PipelineError> {
+        let (format, file, pack) = self.parts().await?;
         file.encoder
             .epilogue(kept, &mut file.out)
             .map_err(|error| unencodable(&file.section, format, error))?;
@@ -136,7 +150,7 @@ impl Lane {
         let last = file.writer.finish(pack).await.map_err(PipelineError::writing)?;
         let mut state = file.state.clone();
         state.defused = file.encoder.defused();
-        let sha256 = std::mem::take(&mut file.sha256).finalize().into();
+        let sha256 = file.sha256.take().unwrap_or_default().finalize().into();
         if let Some(segment) = &last {
             state.add(segment);
         }
@@ -154,13 +168,9 @@ impl Lane {
         self.pack.take()
     }
 
-    async fn parts(
-        &mut self,
-        objects: &JobObjects,
-        name: impl FnOnce() -> String + Send,
-    ) -> Result<(Format, &mut File, &mut PackWriter), PipelineError> {
+    async fn parts(&mut self) -> Result<(Format, &mut File, &mut PackWriter), PipelineError> {
         if self.pack.is_none() {
-            let pack = PackWriter::create(objects, name()).await;
+            let pack = PackWriter::create(&self.objects, self.names.next(self.format)).await;
             self.pack = Some(pack.map_err(PipelineError::writing)?);
         }
         match (&mut self.file, &mut self.pack) {
@@ -170,9 +180,23 @@ impl Lane {
     }
 }
 
+impl PackNames {
+    /// Begins with the first name under a lease.
+    pub(super) fn new(fence: u64) -> Self {
+        Self { fence, made: Arc::default() }
+    }
+
+    fn next(&self, format: Format) -> String {
+        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{:04}-{number:05}-{}", self.fence, format.as_str().to_lowercase())
+    }
+}
+
 impl File {
     async fn drain(&mut self, pack: &mut PackWriter) -> Result<(), PipelineError> {
-        self.sha256.update(&self.out);
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(&self.out);
+        }
         self.writer.write(&self.out, pack).await.map_err(PipelineError::writing)?;
         self.out.clear();
         Ok(())

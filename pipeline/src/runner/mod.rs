@@ -2,14 +2,24 @@
 
 mod sessions;
 
+mod ahead;
+mod attachments;
 mod collect;
+mod cutting;
+mod desk;
 mod document;
 mod lane;
+mod lanes;
+mod ledger;
 mod pending;
 mod section;
 mod state;
 mod stored;
 mod trying;
+
+mod joined;
+mod parting;
+mod parts;
 
 mod package;
 mod records;
@@ -21,6 +31,7 @@ mod control;
 mod job;
 mod live;
 mod open;
+mod raw_packs;
 mod reading;
 mod running;
 mod unlock;
@@ -33,5 +44,5 @@ pub(crate) use open::needed_objects;
 pub use reading::BundleReader;
 pub(crate) use reading::Readers;
 pub(crate) use running::Running;
-pub use sessions::Sessions;
+pub use sessions::{Described, Sessions};
 pub use worker::Worker;

@@ -37,9 +37,10 @@ impl OpenBundle {
         let Some(published) = store.published(job).await? else {
             return Err(PipelineError::Document { what: "publication" });
         };
+        let mut segments = records::by_entry(store.all_segments(job).await?);
         let mut entries = Vec::with_capacity(published.files.len() + 2);
         for file in &published.files {
-            let entry = records::to_entry(file, store.segments(job, &file.entry).await?);
+            let entry = records::to_entry(file, segments.remove(&file.entry).unwrap_or_default());
             if !records::fits(&entry, file) {
                 return Err(BundleError::Corrupt { what: format!("entry {}", file.entry) }.into());
             }
@@ -114,10 +115,8 @@ pub(crate) async fn needed_objects(
     job: JobId,
 ) -> Result<Option<BTreeSet<String>>, PipelineError> {
     let Some(published) = store.published(job).await? else { return Ok(None) };
-    let mut names = BTreeSet::new();
-    for file in &published.files {
-        let segments = store.segments(job, &file.entry).await?;
-        names.extend(segments.into_iter().map(|segment| segment.object));
-    }
-    Ok(Some(names))
+    let files: BTreeSet<&str> = published.files.iter().map(|file| file.entry.as_str()).collect();
+    let segments = store.all_segments(job).await?.into_iter();
+    let needed = segments.filter(|segment| files.contains(segment.entry.as_str()));
+    Ok(Some(needed.map(|segment| segment.object).collect()))
 }

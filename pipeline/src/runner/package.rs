@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::attachments::RAW;
 use super::{records, report};
 use crate::plan::Plan;
 use crate::slice::{SLICE_BYTES, SLICE_ROWS};
@@ -130,20 +131,35 @@ async fn data_files(
 ) -> Result<(Vec<FileRecord>, Vec<Entry>), PipelineError> {
     let store = engine.store();
     let mut by_place: HashMap<(String, String, String), FileRecord> = HashMap::new();
+    let mut raw: HashMap<String, FileRecord> = HashMap::new();
     for file in store.files(lease.job).await? {
+        if file.format == RAW {
+            raw.insert(file.entry.clone(), file);
+            continue;
+        }
         by_place.insert((file.silo.clone(), file.datapoint.clone(), file.format.clone()), file);
     }
+    let mut segments = records::by_entry(store.all_segments(lease.job).await?);
     let mut files = Vec::new();
     let mut entries = Vec::new();
     for section in sections {
         if !matches!(section.outcome.as_str(), "complete" | "empty") {
             continue;
         }
-        for format in &request.formats {
-            let place = (section.silo.clone(), section.datapoint.clone(), format.clone());
-            let file =
-                by_place.remove(&place).ok_or(PipelineError::Document { what: "file record" })?;
-            let entry = records::to_entry(&file, store.segments(lease.job, &file.entry).await?);
+        let found: Vec<Option<FileRecord>> = match &section.attachments {
+            Some(attachments) => {
+                attachments.iter().map(|attached| raw.remove(&attached.name)).collect()
+            }
+            None => {
+                let place = |format: &String| {
+                    (section.silo.clone(), section.datapoint.clone(), format.clone())
+                };
+                request.formats.iter().map(|format| by_place.remove(&place(format))).collect()
+            }
+        };
+        for file in found {
+            let file = file.ok_or(PipelineError::Document { what: "file record" })?;
+            let entry = records::to_entry(&file, segments.remove(&file.entry).unwrap_or_default());
             if !records::fits(&entry, &file) {
                 let what = format!("entry {}", file.entry);
                 return Err(BundleError::Corrupt { what }.into());
@@ -188,6 +204,8 @@ fn content(
                 OnSiloError::Partial => "partial".to_owned(),
             },
             csv_formulas: plan.csv_formulas.as_str().to_owned(),
+            secrets: plan.guards.secrets.as_str().to_owned(),
+            foreign_identifiers: plan.guards.foreign_identifiers.as_str().to_owned(),
         },
         sections,
         files: files.iter().map(file_content).collect(),

@@ -7,6 +7,8 @@ use antumbra_jobs::{Commit, Progress, SectionEnd, SliceCommit};
 pub(super) struct Pending {
     slices: Vec<SliceCommit>,
     ends: Vec<SectionEnd>,
+    /// Packs that are durable already.
+    sealed: Vec<String>,
 }
 
 impl Pending {
@@ -16,6 +18,11 @@ impl Pending {
 
     pub(super) fn end(&mut self, end: SectionEnd) {
         self.ends.push(end);
+    }
+
+    /// Names a pack that is durable already.
+    pub(super) fn sealed(&mut self, object: String) {
+        self.sealed.push(object);
     }
 
     /// Forgets the slices of a section that failed.
@@ -33,9 +40,10 @@ impl Pending {
     }
 
     /// Turns everything into one commit; `objects` are the packs that were finished for it.
-    pub(super) fn take(&mut self, objects: Vec<String>, progress: Progress) -> Commit {
+    pub(super) fn take(&mut self, mut objects: Vec<String>, progress: Progress) -> Commit {
         let slices = std::mem::take(&mut self.slices);
         let ends = std::mem::take(&mut self.ends);
+        objects.append(&mut self.sealed);
         Commit { slices, ends, objects, progress }
     }
 }

@@ -1,5 +1,7 @@
 //! How do the bundle's segments become the store's records, and back? The only place that knows both.
 
+use std::collections::HashMap;
+
 use antumbra_bundle::{Entry, Flush, Method, Segment};
 use antumbra_jobs::{FileRecord, SegmentRecord};
 
@@ -21,6 +23,11 @@ pub(super) fn to_record(entry: &str, ordinal: u32, segment: Segment) -> SegmentR
 /// Makes an entry of a file's record and its segments' records.
 pub(super) fn to_entry(file: &FileRecord, segments: Vec<SegmentRecord>) -> Entry {
     let method = if file.deflated { Method::Deflated } else { Method::Stored };
+    of_segments(&file.entry, method, segments)
+}
+
+/// Makes an entry of records of segments.
+pub(super) fn of_segments(entry: &str, method: Method, segments: Vec<SegmentRecord>) -> Entry {
     let flush = |flush: antumbra_jobs::Flush| Flush { plain: flush.plain, stored: flush.stored };
     let segments = segments
         .into_iter()
@@ -33,7 +40,19 @@ pub(super) fn to_entry(file: &FileRecord, segments: Vec<SegmentRecord>) -> Entry
             flushes: record.flushes.into_iter().map(flush).collect(),
         })
         .collect();
-    Entry::of_segments(file.entry.as_str(), method, segments)
+    Entry::of_segments(entry, method, segments)
+}
+
+/// Parts the segments of a job by their entries.
+pub(super) fn by_entry(segments: Vec<SegmentRecord>) -> HashMap<String, Vec<SegmentRecord>> {
+    let mut entries: HashMap<String, Vec<SegmentRecord>> = HashMap::new();
+    for segment in segments {
+        match entries.get_mut(&segment.entry) {
+            Some(of_entry) => of_entry.push(segment),
+            None => drop(entries.insert(segment.entry.clone(), vec![segment])),
+        }
+    }
+    entries
 }
 
 /// Says whether an entry of segments is the file that was recorded.

@@ -84,11 +84,15 @@ fn sections(page: &mut String, content: &Content) {
             .iter()
             .filter(|file| file.silo == section.silo && file.datapoint == section.datapoint)
         {
+            let mut attached = section.attachments.iter().flatten();
+            let original = attached
+                .find(|attached| attached.name == file.name)
+                .map(|attached| attached.original_name.as_str());
             let _ok = write!(
                 files,
                 "<a href=\"../{}\">{}</a> ",
                 escape(&file.name),
-                escape(&file.format)
+                escape(original.unwrap_or(&file.format))
             );
         }
         let _ok = writeln!(
@@ -109,11 +113,21 @@ fn sections(page: &mut String, content: &Content) {
 fn remarks(section: &SectionContent) -> String {
     let mut remarks: Vec<String> = section.reason.iter().cloned().collect();
     remarks.extend(section.redactions.iter().map(|redaction| {
-        let how = if redaction.how == "drop" { "left out" } else { "replaced by a hash" };
-        format!("{}: {} values {how}", redaction.column, redaction.values)
+        format!("{}: {} values {}", redaction.column, redaction.values, withheld(&redaction.how))
     }));
     remarks.extend(section.notes.iter().cloned());
     remarks.join("; ")
+}
+
+fn withheld(how: &str) -> &'static str {
+    match how {
+        "drop" | "unlisted" => "left out",
+        "hash" => "replaced by a hash",
+        "mask" => "masked",
+        "foreign-address" => "without an e-mail address of somebody else",
+        _ if how.starts_with("secret:") => "replaced because they have the shape of a secret",
+        _ => "shortened",
+    }
 }
 
 fn moment(at: Timestamp) -> String {

@@ -120,6 +120,7 @@ mod tests {
             tenant: TenantId::new("default").unwrap(),
             worker: WorkerId::generate(),
             fence: FenceToken(fence),
+            fruitless: 1,
             until: jiff::Timestamp::UNIX_EPOCH,
         }
     }

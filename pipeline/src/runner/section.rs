@@ -1,22 +1,20 @@
 //! How is one section collected? Describe, read, cut into slices, encode every format, end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use antumbra_jobs::{FileRecord, SectionEnd, SectionOutcome, SliceCommit};
-use arrow_array::RecordBatch;
+use antumbra_jobs::{FileRecord, SectionEnd, SectionOutcome};
 use tokio_util::sync::CancellationToken;
 
+use super::ahead::{Opened, Read, Rows};
 use super::collect::Collector;
+use super::cutting::{CommittedPart, Cutting, Subject};
 use super::document::{content, defused_note, to_document};
 use super::records;
-use super::state::SectionState;
-use super::stored::{join_list, read_cursor, split_list, write_cursor};
 use crate::encode;
 use crate::plan::Planned;
-use crate::redact::Redactor;
-use crate::silo::{Cursor, Shape};
-use crate::slice::Slicer;
-use crate::{PipelineError, SiloError, crash_point};
+use crate::silo::{Batches, SectionSource};
+use crate::{PipelineError, SiloError};
 
 /// Why a section stopped.
 pub(super) enum Stop {
@@ -24,194 +22,90 @@ pub(super) enum Stop {
     Silo(SiloError),
     /// The job cannot go on.
     Job(PipelineError),
-}
-
-/// A section being read.
-struct Reading {
-    ordinal: u32,
-    shape: Shape,
-    slicer: Slicer,
-    redactor: Redactor,
-    /// Rows of the section, this slice's included.
-    rows: u64,
-    slice_rows: u64,
-    next_slice: u32,
-    /// The key of the last row that was encoded.
-    cursor: Cursor,
-    /// What each slice left, for each lane.
-    kept: Vec<Vec<Vec<u8>>>,
+    /// What was read in parts does not make a section: it is to be read as one stream.
+    Parts(&'static str),
 }
 
 impl Collector {
-    /// Reads a section from its last committed slice, or from its beginning, to its end.
+    /// Reads a section from its last committed slices, or from its beginning, to its end.
     pub(super) async fn read_section(
         &mut self,
         ordinal: u32,
         planned: &Planned,
     ) -> Result<(), Stop> {
-        self.teller.section(planned.spec.name());
-        let (mut reading, mut batches) = self.open(ordinal, planned).await?;
-        let before = reading.rows;
-        let stop = self.halt.stop().clone();
-        while let Some(batch) = unless_stopped(&stop, async {
-            batches.next().await.map_err(|error| error.after(before))
-        })
-        .await?
-        {
-            crash_point("collect.batch");
-            let (starts_with_cut, runs) = reading.slicer.split(&batch);
-            for (index, (offset, len)) in runs.into_iter().enumerate() {
-                if index > 0 || starts_with_cut {
-                    self.end_slice(&mut reading).await?;
-                }
-                self.encode(&mut reading, &batch.slice(offset, len)).await?;
+        self.desk.ledger.teller.section(planned.spec.name());
+        self.desk.ledger.begin();
+        if is_attachment(planned) {
+            return Box::pin(self.read_attachments(ordinal, planned)).await;
+        }
+        let Opened { lent, answer, committed } = self.opened(ordinal, planned).await?;
+        // Whatever becomes of it, another try asks what is committed.
+        self.begun.insert(ordinal);
+        let Read { shape, rows, resumed } = match answer {
+            Ok(read) => read,
+            Err(error) => {
+                self.sessions.give_back(lent);
+                return Err(Stop::Silo(error));
             }
-        }
-        if reading.slice_rows > 0 {
-            self.end_slice(&mut reading).await?;
-        }
-        Ok(self.end_files(reading, planned).await?)
-    }
-
-    /// Describes the section and starts reading where its last committed slice ended, or at its beginning.
-    async fn open(
-        &mut self,
-        ordinal: u32,
-        planned: &Planned,
-    ) -> Result<(Reading, crate::silo::Batches), Stop> {
-        let spec = &planned.spec;
-        let known = &self.plan.identifiers;
-        let session = unless_stopped(self.halt.stop(), self.sessions.of(&spec.silo)).await?;
-        let shape = match &planned.shape {
-            Some(shape) if self.fresh && !self.reconnected.contains(&spec.silo) => shape.clone(),
-            _ => unless_stopped(self.halt.stop(), session.describe(spec, known)).await?,
         };
-        let slices =
-            self.store.slices(self.lease.job, ordinal).await.map_err(PipelineError::from)?;
-        let mut state = None;
-        let mut cursor = None;
-        let mut kept = vec![Vec::new(); self.lanes.len()];
-        if let Some(last) = slices.last() {
-            let last_state = SectionState::from_bytes(&last.state)?;
-            if !shape.keyed || !last_state.shape.same_columns(&shape) {
+        let mut parts = match committed {
+            Some(_) if !resumed => {
                 self.forget_section(ordinal).await?;
-            } else {
-                cursor = Some(read_cursor(&last.cursor)?);
-                for slice in &slices {
-                    let parts = split_list(&slice.kept)?;
-                    for (lane, part) in kept.iter_mut().zip(parts) {
-                        lane.push(part);
-                    }
-                }
-                state = Some((last_state, last.ordinal + 1));
+                BTreeMap::new()
+            }
+            committed => committed.map(|committed| committed.parts).unwrap_or_default(),
+        };
+        let subject = |bounds| {
+            Arc::new(Subject {
+                plan: Arc::clone(&self.plan),
+                ordinal,
+                shape,
+                bounds,
+                slice_key: self.slice_key.clone(),
+                redact_key: self.redact_key.clone(),
+                memory: self.memory.clone(),
+            })
+        };
+        match rows {
+            Rows::Stream(batches) => {
+                let subject = subject(Vec::new());
+                let read = self.read_stream(subject, parts.remove(&0), batches).await;
+                self.sessions.give_back(lent);
+                let cutting = read?;
+                Ok(self.end_files(cutting, planned).await?)
+            }
+            Rows::Parts(bounds) => {
+                let subject = subject(bounds);
+                Box::pin(self.read_parts(subject, parts, lent)).await
             }
         }
-        let withheld = state.as_ref().map(|(state, _)| state.withheld.clone());
-        let redactor =
-            Redactor::new(&shape.schema(), &planned.redactions, &self.redact_key, withheld)
-                .map_err(|column| {
-                    let what = format!("column {column}, which is to be redacted,");
-                    SiloError::Missing { what }
-                })?;
-        for (index, lane) in self.lanes.iter_mut().enumerate() {
-            let file = state.as_ref().and_then(|(state, _)| state.files.get(index).cloned());
-            lane.begin(spec.name(), redactor.schema(), file.unwrap_or_default())?;
-        }
-        let session = self.sessions.of(&spec.silo).await?;
-        let reading = session.read(spec, &self.plan.identifiers, &shape, cursor.clone());
-        let batches = unless_stopped(self.halt.stop(), reading).await?;
-        let (rows, next_slice) = state.map_or((0, 0), |(state, next)| (state.rows, next));
-        let slicer = Slicer::new(&self.slice_key, &shape);
-        let cursor = cursor.unwrap_or(Cursor(Vec::new()));
-        let reading = Reading {
-            ordinal,
-            shape,
-            slicer,
-            redactor,
-            rows,
-            slice_rows: 0,
-            next_slice,
-            cursor,
-            kept,
-        };
-        Ok((reading, batches))
     }
 
-    async fn encode(&mut self, reading: &mut Reading, rows: &RecordBatch) -> Result<(), Stop> {
-        let Some(last) = rows.num_rows().checked_sub(1) else { return Ok(()) };
-        reading.cursor = reading.slicer.cursor(rows, last);
-        let leaving = reading.redactor.apply(rows).map_err(|error| {
-            Stop::Silo(SiloError::Settings { what: format!("cannot redact: {error}") })
-        })?;
-        let before = reading.rows;
-        let (lanes, objects, mut names) = self.lanes();
-        for lane in lanes {
-            let format = lane.format;
-            lane.rows(&leaving, before, objects, || names.next(format)).await?;
-        }
-        reading.rows += rows.num_rows() as u64;
-        reading.slice_rows += rows.num_rows() as u64;
-        self.teller.rows(&self.progress, reading.slice_rows);
-        Ok(())
-    }
-
-    async fn end_slice(&mut self, reading: &mut Reading) -> Result<(), PipelineError> {
-        let plan = Arc::clone(&self.plan);
-        let mut segments = Vec::new();
-        let mut kept = Vec::new();
-        let mut files = Vec::new();
-        let mut bytes = 0;
-        let (lanes, objects, mut names) = self.lanes();
-        for (lane, kept_before) in lanes.iter_mut().zip(&mut reading.kept) {
-            let format = lane.format;
-            let slice = lane.end_slice(objects, || names.next(format)).await?;
-            if let Some(segment) = slice.segment {
-                bytes += segment.stored_len;
-                let entry = entry_name(&plan, reading.ordinal, format);
-                segments.push(records::to_record(&entry, slice.ordinal, segment));
-            }
-            kept_before.push(slice.kept.clone());
-            kept.push(slice.kept);
-            files.push(lane.state());
-        }
-        let state = SectionState {
-            shape: reading.shape.clone(),
-            rows: reading.rows,
-            withheld: reading.redactor.counts().to_vec(),
-            files,
-        };
-        self.pending.slice(SliceCommit {
-            section: reading.ordinal,
-            ordinal: reading.next_slice,
-            rows: reading.slice_rows,
-            cursor: write_cursor(&reading.cursor)?,
-            state: state.to_bytes()?,
-            kept: join_list(&kept),
-            segments,
-        });
-        self.progress.rows_collected += reading.slice_rows;
-        self.progress.bytes_packaged += bytes;
-        reading.next_slice += 1;
-        reading.slice_rows = 0;
-        crash_point("collect.slice");
-        self.flush_if_full().await
-    }
-
-    async fn end_files(
+    /// Encodes the rows of a section, slice by slice.
+    async fn read_stream(
         &mut self,
-        reading: Reading,
+        subject: Arc<Subject>,
+        committed: Option<CommittedPart>,
+        batches: Batches,
+    ) -> Result<Cutting, Stop> {
+        let stop = self.halt.stop().clone();
+        let mut cutting = Cutting::begin(&mut self.desk, subject, 0, committed).await?;
+        cutting.all(&mut self.desk, batches, &stop).await?;
+        Ok(cutting)
+    }
+
+    /// Ends the files of a section, and the section.
+    pub(super) async fn end_files(
+        &mut self,
+        cutting: Cutting,
         planned: &Planned,
     ) -> Result<(), PipelineError> {
-        let plan = Arc::clone(&self.plan);
         let mut files = Vec::new();
         let mut segments = Vec::new();
         let mut defused = 0;
-        let (lanes, objects, mut names) = self.lanes();
-        for (lane, kept) in lanes.iter_mut().zip(&reading.kept) {
-            let format = lane.format;
-            let ended = lane.end(kept, objects, || names.next(format)).await?;
+        for (format, ended) in self.desk.lanes.end(&cutting.kept).await? {
             defused += ended.state.defused;
-            let entry = entry_name(&plan, reading.ordinal, format);
+            let entry = cutting.subject.entry(format);
             if let Some(segment) = ended.last {
                 let ordinal = ended.state.next_segment.saturating_sub(1);
                 segments.push(records::to_record(&entry, ordinal, segment));
@@ -222,7 +116,7 @@ impl Collector {
                 datapoint: planned.spec.datapoint.clone(),
                 format: format.as_str().to_owned(),
                 media_type: encode::media_type(format).to_owned(),
-                rows: Some(reading.rows),
+                rows: Some(cutting.rows),
                 deflated: ended.method == antumbra_bundle::Method::Deflated,
                 plain_len: ended.state.plain_len,
                 stored_len: ended.state.zip_len(ended.method),
@@ -230,26 +124,23 @@ impl Collector {
                 sha256: ended.sha256,
             });
         }
-        self.progress.bytes_packaged +=
+        self.desk.ledger.progress().bytes_packaged +=
             segments.iter().map(|segment| segment.stored_len).sum::<u64>();
-        let outcome = if reading.rows == 0 { "empty" } else { "complete" };
-        let mut document = content(planned, Some(&reading.shape), outcome);
-        document.rows = reading.rows;
+        let outcome = if cutting.rows == 0 { "empty" } else { "complete" };
+        let mut document = content(planned, Some(&cutting.subject.shape), outcome);
+        document.rows = cutting.rows;
         document.notes.extend(defused_note(defused));
-        for (redaction, count) in document.redactions.iter_mut().zip(reading.redactor.counts()) {
-            redaction.values = *count;
-        }
-        document
-            .columns
-            .retain(|column| reading.redactor.schema().field_with_name(&column.name).is_ok());
+        let schema = cutting.redactor.schema();
+        cutting.redactor.tell(&mut document);
+        document.columns.retain(|column| schema.field_with_name(&column.name).is_ok());
         for column in &mut document.columns {
-            if let Ok(field) = reading.redactor.schema().field_with_name(&column.name) {
+            if let Ok(field) = schema.field_with_name(&column.name) {
                 column.data_type = field.data_type().to_string();
             }
         }
         let end = SectionEnd {
-            section: reading.ordinal,
-            rows: reading.rows,
+            section: cutting.subject.ordinal,
+            rows: cutting.rows,
             outcome: SectionOutcome::Done { files, segments },
             document: to_document(&document)?,
         };
@@ -280,7 +171,7 @@ impl From<PipelineError> for Stop {
 }
 
 /// Waits for a silo unless the job is to stop; then the silo's session, when it is dropped, ends what it was doing.
-async fn unless_stopped<T>(
+pub(super) async fn unless_stopped<T>(
     stop: &CancellationToken,
     answer: impl Future<Output = Result<T, SiloError>>,
 ) -> Result<T, Stop> {
@@ -291,8 +182,7 @@ async fn unless_stopped<T>(
     }
 }
 
-fn entry_name(plan: &crate::plan::Plan, ordinal: u32, format: antumbra_config::Format) -> String {
-    let place = usize::try_from(ordinal).unwrap_or(usize::MAX);
-    let name = plan.sections.get(place).map(|section| section.spec.name()).unwrap_or_default();
-    format!("{name}.{}", encode::extension(format))
+/// Says whether a section has files instead of rows.
+pub(super) const fn is_attachment(planned: &Planned) -> bool {
+    matches!(planned.spec.source, SectionSource::Attachment { .. })
 }

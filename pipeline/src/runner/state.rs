@@ -1,30 +1,34 @@
 //! What must survive a crash between two slices of a section?
 
 use antumbra_bundle::Method;
+use antumbra_jobs::PART_SLICES;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use sha2::digest::common::hazmat::SerializableState;
 
 use crate::PipelineError;
-use crate::silo::Shape;
+use crate::silo::{Cursor, Shape};
 
-/// Stored, sealed, with every slice; only the newest is needed to go on.
+/// Stored, sealed, with every slice; only the newest of a part is needed to go on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SectionState {
     /// The shape the section began with.
     pub(super) shape: Shape,
-    /// Rows so far.
+    /// Rows of its part so far.
     pub(super) rows: u64,
     /// Values withheld so far, in the order of the redactions.
     pub(super) withheld: Vec<u64>,
-    /// One for each format, in the order of the request.
+    /// One for each format, in the order of the request. Of a part that is not the first: without what stands before it.
     pub(super) files: Vec<FileState>,
+    /// The last key of each part of the section but the last one; none if it is read as one stream.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) bounds: Vec<Cursor>,
 }
 
 /// How far a file is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct FileState {
-    /// The running SHA-256 of its plain bytes.
+    /// The running SHA-256 of its plain bytes; none in a part that is not the first.
     sha256: Vec<u8>,
     /// Its plain length.
     pub(super) plain_len: u64,
@@ -50,6 +54,18 @@ impl SectionState {
 }
 
 impl FileState {
+    /// How far the file of a part is that nothing is written of.
+    pub(super) fn of_part(part: u32) -> Self {
+        Self { next_segment: part.saturating_mul(PART_SLICES), ..Self::default() }
+    }
+
+    /// Counts in a part that stands behind what is counted; its bytes are not in the running hash.
+    pub(super) fn follow(&mut self, part: &Self) {
+        self.combine(part.crc32, part.plain_len, part.stored_len);
+        self.next_segment = part.next_segment;
+        self.defused += part.defused;
+    }
+
     /// Takes up the running hash.
     pub(super) fn hasher(&self) -> Result<Sha256, PipelineError> {
         if self.sha256.is_empty() {
@@ -67,12 +83,16 @@ impl FileState {
 
     /// Counts a segment in.
     pub(super) fn add(&mut self, segment: &antumbra_bundle::Segment) {
-        let mut crc = crc32fast::Hasher::new_with_initial_len(self.crc32, self.plain_len);
-        crc.combine(&crc32fast::Hasher::new_with_initial_len(segment.crc32, segment.plain_len));
-        self.crc32 = crc.finalize();
-        self.plain_len += segment.plain_len;
-        self.stored_len += segment.stored_len;
+        self.combine(segment.crc32, segment.plain_len, segment.stored_len);
         self.next_segment += 1;
+    }
+
+    fn combine(&mut self, crc32: u32, plain_len: u64, stored_len: u64) {
+        let mut crc = crc32fast::Hasher::new_with_initial_len(self.crc32, self.plain_len);
+        crc.combine(&crc32fast::Hasher::new_with_initial_len(crc32, plain_len));
+        self.crc32 = crc.finalize();
+        self.plain_len += plain_len;
+        self.stored_len += stored_len;
     }
 
     /// Returns its length in the zip once it ended.
@@ -104,5 +124,21 @@ mod tests {
             second.update(&bytes[cut..]);
             assert_eq!(second.finalize(), Sha256::digest(bytes), "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_part_that_follows_is_counted_in_as_its_bytes_would_be() {
+        let counted = |mut state: FileState, bytes: &[u8]| {
+            state.combine(crc32fast::hash(bytes), bytes.len() as u64, 3);
+            state.next_segment += 1;
+            state.defused += 2;
+            state
+        };
+        let mut joined = counted(FileState::of_part(0), b"first");
+        let second = counted(counted(FileState::of_part(1), b"sec"), b"ond");
+        joined.follow(&second);
+        assert_eq!(joined.crc32, crc32fast::hash(b"firstsecond"));
+        assert_eq!((joined.plain_len, joined.stored_len), (11, 9));
+        assert_eq!((joined.next_segment, joined.defused), (PART_SLICES + 2, 6));
     }
 }

@@ -34,26 +34,45 @@ impl Collector {
                 Ok(()) => return Ok(()),
                 // The daemon stops.
                 Err(Stop::Job(PipelineError::Interrupted)) => {
-                    self.put_down().await?;
+                    self.desk.put_down().await?;
                     return Err(PipelineError::Interrupted);
                 }
                 Err(Stop::Job(error)) => return Err(error),
+                Err(Stop::Silo(SiloError::PlanChanged)) => {
+                    let changes = vec![format!("{} changed", planned.spec.name())];
+                    return Err(PipelineError::PlanChanged { changes });
+                }
+                // As one stream it fails in the words and at the row that it fails with whatever the settings are, or not at all.
+                Err(Stop::Parts(why)) => {
+                    tracing::debug!(
+                        job = %self.desk.lease.job, silo = planned.spec.silo, datapoint = planned.spec.datapoint,
+                        why, "section read again as one stream"
+                    );
+                    self.forget_section(ordinal).await?;
+                    self.whole.insert(ordinal);
+                    continue;
+                }
                 Err(Stop::Silo(error)) => error,
             };
             let mut pause = None;
-            if error.retry() == Retry::Later {
-                self.put_down().await?;
-                pause = tries.failed(self.reached(ordinal).await?);
+            let silo = planned.spec.silo.as_str();
+            // One that used up the tries of a section is not waited for by each of its others.
+            if error.retry() == Retry::Later && !(error.is_held() && self.given_up.contains(silo)) {
+                self.desk.put_down().await?;
+                pause = tries.after(&error, self.reached(ordinal).await?);
             }
             let Some(pause) = pause else {
                 self.forget_section(ordinal).await?;
+                if error.retry() == Retry::Later {
+                    self.given_up.insert(silo.to_owned());
+                }
                 return self.section_failed(ordinal, planned, error).await;
             };
             tracing::warn!(
-                job = %self.lease.job, silo = planned.spec.silo, datapoint = planned.spec.datapoint,
+                job = %self.desk.lease.job, silo = planned.spec.silo, datapoint = planned.spec.datapoint,
                 code = error.code(), "section tried again"
             );
-            if self.sessions.forget(&planned.spec.silo) {
+            if self.forget_silo(&planned.spec.silo) {
                 self.reconnected.insert(planned.spec.silo.clone());
             }
             if error == SiloError::ShapeChanged {
@@ -65,10 +84,10 @@ impl Collector {
 
     /// Returns how many slices of a section another try need not read again.
     async fn reached(&mut self, ordinal: u32) -> Result<u64, PipelineError> {
-        let slices = self.store.slices(self.lease.job, ordinal).await?;
+        let slices = self.desk.store.slices(self.desk.lease.job, ordinal).await?;
         let Some(last) = slices.last() else { return Ok(0) };
         let keyed = SectionState::from_bytes(&last.state)?.shape.keyed;
-        Ok(if keyed { u64::from(last.ordinal) + 1 } else { 0 })
+        Ok(if keyed { slices.len() as u64 } else { 0 })
     }
 
     /// Ends a section that the plan leaves out.
@@ -84,7 +103,7 @@ impl Collector {
         document.code.clone_from(&skipped.code);
         self.end_without_files(ordinal, &document, failed).await?;
         if failed && self.policy == OnSiloError::Fail {
-            self.flush().await?;
+            self.desk.flush().await?;
             return Err(failure(planned, SiloError::Settings { what: skipped.reason.clone() }));
         }
         Ok(())
@@ -98,7 +117,7 @@ impl Collector {
         error: SiloError,
     ) -> Result<(), PipelineError> {
         tracing::warn!(
-            job = %self.lease.job, silo = planned.spec.silo, datapoint = planned.spec.datapoint,
+            job = %self.desk.lease.job, silo = planned.spec.silo, datapoint = planned.spec.datapoint,
             code = error.code(), "section failed"
         );
         let mut document = content(planned, None, "failed");
@@ -106,7 +125,7 @@ impl Collector {
         document.reason = Some(error.to_string());
         self.end_without_files(ordinal, &document, true).await?;
         if self.policy == OnSiloError::Fail {
-            self.flush().await?;
+            self.desk.flush().await?;
             return Err(failure(planned, error));
         }
         Ok(())
@@ -129,14 +148,12 @@ impl Collector {
 
     /// Drops what is pending or committed of a section, so that it can start again or end as failed.
     pub(super) async fn forget_section(&mut self, ordinal: u32) -> Result<(), PipelineError> {
-        for lane in &mut self.lanes {
-            lane.give_up();
-        }
-        self.pending.give_up(ordinal);
-        self.store.restart_section(&self.lease, ordinal).await?;
-        let sections = self.store.sections(self.lease.job).await?;
+        self.desk.lanes.give_up().await;
+        self.desk.pending.give_up(ordinal);
+        self.desk.store.restart_section(&self.desk.lease, ordinal).await?;
+        let sections = self.desk.store.sections(self.desk.lease.job).await?;
         let committed: u64 = sections.iter().map(|section| section.rows).sum();
-        self.progress.rows_collected = committed + self.pending.rows();
+        self.desk.ledger.progress().rows_collected = committed + self.desk.pending.rows();
         Ok(())
     }
 }

@@ -169,7 +169,10 @@ async fn ended(engine: &Engine, lease: &Lease, error: PipelineError, after_fault
                 tracing::warn!(job = %lease.job, code = error.code(), "lease not given back");
             }
         }
-        other if after_fault == AfterFault::LeaveToLease && job::may_lease(other, lease.fence) => {
+        other
+            if after_fault == AfterFault::LeaveToLease
+                && job::may_lease(other, lease.fruitless) =>
+        {
             tracing::warn!(job = %lease.job, code = other.code(), "job interrupted by a fault");
         }
         other => {

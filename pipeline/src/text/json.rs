@@ -21,6 +21,13 @@ pub(crate) fn is_minified(text: &str) -> bool {
 
 /// Appends a text as a JSON string: quotes, backslashes and control characters are escaped, everything else is as it is.
 pub(crate) fn string(value: &str, out: &mut Vec<u8>) {
+    if super::free_of(value.as_bytes(), |byte| (byte == b'"') | (byte == b'\\') | (byte < b' ')) {
+        out.reserve(value.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(value.as_bytes());
+        out.push(b'"');
+        return;
+    }
     serde_json::to_writer(out, value).expect("a text serialises, and a vector takes every byte");
 }
 
@@ -275,6 +282,20 @@ mod tests {
                     .prop_map(|items| format!("{{{}}}", items.join(","))),
             ]
         })
+    }
+
+    #[test]
+    fn every_character_is_escaped_as_the_library_does_wherever_it_stands() {
+        for character in
+            (0..=0x2_ff_u32).filter_map(char::from_u32).chain(['\u{2028}', '\u{1f600}'])
+        {
+            for before in [0, 1, 15, 16, 17, 31, 40] {
+                let value = format!("{}{character}{}", "x".repeat(before), "y".repeat(40 - before));
+                let mut out = Vec::new();
+                string(&value, &mut out);
+                assert_eq!(out, serde_json::to_vec(&value).unwrap(), "{character:?} at {before}");
+            }
+        }
     }
 
     proptest! {

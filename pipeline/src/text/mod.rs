@@ -6,7 +6,9 @@ pub(crate) mod json;
 pub(crate) mod moment;
 pub(crate) mod number;
 mod scalar;
+mod scan;
 
 pub(crate) use json::minify_json;
 pub(crate) use moment::{Moment, Years};
 pub(crate) use scalar::scalar;
+pub(crate) use scan::free_of;

@@ -4,6 +4,8 @@
 //! in UTC. The fraction has no zeros at its end and is left out when it is zero. A year outside 0000–9999 has a sign and at least
 //! four digits; the year before 0001 is 0000, so the 44th year before Christ is `-0043`. Infinite moments are words.
 
+use super::number::pair;
+
 /// A day, a time or both, in Arrow's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -64,11 +66,18 @@ fn date(days: i64, years: Years, zone: &[u8], micros: Option<i64>, out: &mut Vec
         _ => {}
     }
     let shown = if era.is_empty() { year } else { 1 - year };
-    digits(shown, 4, out);
-    out.push(b'-');
-    digits(month, 2, out);
-    out.push(b'-');
-    digits(day, 2, out);
+    match u64::try_from(shown) {
+        Ok(year @ 0..=9_999) => {
+            let ([a, b], [c, d]) = (pair(year / 100), pair(year % 100));
+            let ([e, f], [g, h]) = (two(month), two(day));
+            out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
+        }
+        _ => {
+            digits(shown, 4, out);
+            let ([e, f], [g, h]) = (two(month), two(day));
+            out.extend_from_slice(&[b'-', e, f, b'-', g, h]);
+        }
+    }
     if let Some(micros) = micros {
         out.push(b'T');
         time(micros, out);
@@ -77,24 +86,26 @@ fn date(days: i64, years: Years, zone: &[u8], micros: Option<i64>, out: &mut Vec
     out.extend_from_slice(era);
 }
 
+/// `micros` is from 0 to a whole day.
 fn time(micros: i64, out: &mut Vec<u8>) {
     let seconds = micros.div_euclid(SECOND);
-    digits(seconds / 3_600, 2, out);
-    out.push(b':');
-    digits(seconds / 60 % 60, 2, out);
-    out.push(b':');
-    digits(seconds % 60, 2, out);
-    let mut fraction = micros.rem_euclid(SECOND);
+    let ([a, b], [c, d]) = (two(seconds / 3_600), two(seconds / 60 % 60));
+    let [e, f] = two(seconds % 60);
+    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
+    let fraction = micros.rem_euclid(SECOND);
     if fraction == 0 {
         return;
     }
-    let mut places = 6;
-    while fraction % 10 == 0 {
-        fraction /= 10;
-        places -= 1;
-    }
-    out.push(b'.');
-    digits(fraction, places, out);
+    let ([a, b], [c, d]) = (two(fraction / 10_000), two(fraction / 100 % 100));
+    let [e, f] = two(fraction % 100);
+    let text = [b'.', a, b, c, d, e, f];
+    let end = text.iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1);
+    out.extend_from_slice(text.get(..end).unwrap_or_default());
+}
+
+/// Returns two digits of a number from 0 to 99.
+const fn two(number: i64) -> [u8; 2] {
+    pair(number.unsigned_abs())
 }
 
 /// Appends a number without its sign, zeros in front up to `width` digits.

@@ -7,7 +7,18 @@ use base64::engine::general_purpose::STANDARD;
 
 /// Appends a whole number.
 pub(crate) fn integer(value: i64, out: &mut Vec<u8>) {
-    write!(out, "{value}").expect("a vector takes every byte");
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(Digits::of(value.unsigned_abs()).text());
+}
+
+/// Returns two digits of a number below 100.
+#[inline]
+pub(crate) const fn pair(number: u64) -> [u8; 2] {
+    // A byte holds them; what is asked for beyond 99 is not what it says, and no more than that.
+    let [low, ..] = number.to_le_bytes();
+    [b'0' + low / 10 % 10, b'0' + low % 10]
 }
 
 /// Appends a number with the fewest digits that read back as it; `quote` stands on both sides of a word that is no number
@@ -36,24 +47,33 @@ pub(crate) fn decimal(unscaled: i128, scale: i8, out: &mut Vec<u8>) {
     if unscaled < 0 {
         out.push(b'-');
     }
+    if let Ok(small) = u64::try_from(unscaled.unsigned_abs()) {
+        placed(Digits::of(small).text(), scale, out);
+        return;
+    }
     let start = out.len();
     write!(out, "{}", unscaled.unsigned_abs()).expect("a vector takes every byte");
-    let scale_len = usize::from(scale.unsigned_abs());
-    if scale < 0 {
-        if unscaled != 0 {
-            out.resize(out.len() + scale_len, b'0');
-        }
-        return;
+    let digits = out.split_off(start);
+    placed(&digits, scale, out);
+}
+
+/// Appends digits with their point, or zeros instead of it.
+fn placed(digits: &[u8], scale: i8, out: &mut Vec<u8>) {
+    let places = usize::from(scale.unsigned_abs());
+    out.extend_from_slice(match digits.len().checked_sub(places) {
+        Some(1..) if scale > 0 => digits.get(..digits.len() - places).unwrap_or_default(),
+        _ if scale > 0 => b"0",
+        _ => digits,
+    });
+    if scale < 0 && digits != b"0" {
+        out.resize(out.len() + places, b'0');
     }
-    if scale_len == 0 {
-        return;
+    if scale > 0 {
+        out.push(b'.');
+        out.resize(out.len() + places.saturating_sub(digits.len()), b'0');
+        let from = digits.len().saturating_sub(places);
+        out.extend_from_slice(digits.get(from..).unwrap_or_default());
     }
-    let len = out.len() - start;
-    if len <= scale_len {
-        let zeros = scale_len + 1 - len;
-        out.splice(start..start, std::iter::repeat_n(b'0', zeros));
-    }
-    out.insert(out.len() - scale_len, b'.');
 }
 
 /// Appends bytes as base64 ([RFC 4648](https://www.rfc-editor.org/rfc/rfc4648#section-4) section 4, padded) in quotes.
@@ -66,6 +86,32 @@ pub(crate) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
         .expect("the buffer was made as long as base64 of these bytes is");
     out.truncate(start + written);
     out.push(b'"');
+}
+
+/// The digits of a number, without leading zeros.
+struct Digits {
+    bytes: [u8; 20],
+    from: usize,
+}
+
+impl Digits {
+    fn of(mut number: u64) -> Self {
+        let mut bytes = [b'0'; 20];
+        let mut from = bytes.len();
+        for two in bytes.as_rchunks_mut::<2>().1.iter_mut().rev() {
+            *two = pair(number % 100);
+            from -= if number < 10 { 1 } else { 2 };
+            number /= 100;
+            if number == 0 {
+                break;
+            }
+        }
+        Self { bytes, from }
+    }
+
+    fn text(&self) -> &[u8] {
+        self.bytes.get(self.from..).unwrap_or_default()
+    }
 }
 
 fn word(value: f64, quote: &str, out: &mut Vec<u8>) {
@@ -119,6 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_are_what_the_standard_library_writes() {
+        let edges = (0..=19).flat_map(|power| {
+            let ten = 10_u64.saturating_pow(power);
+            [ten - 1, ten, ten + 1].map(u64::cast_signed)
+        });
+        for value in edges.chain([0, i64::MIN, i64::MAX, -1, -10, -99, -100]) {
+            assert_eq!(text(|out| integer(value, out)), value.to_string());
+        }
+        assert_eq!(
+            (0..100).map(|n| String::from_utf8(pair(n).to_vec()).unwrap()).collect::<String>(),
+            (0..100).map(|n| format!("{n:02}")).collect::<String>()
+        );
+    }
+
+    #[test]
     fn floats_are_short_and_words_are_quoted_as_asked() {
         assert_eq!(text(|out| single(0.1, "", out)), "0.1");
         assert_eq!(text(|out| single(f32::MAX, "", out)), "3.4028235e+38");
@@ -140,6 +201,11 @@ mod tests {
                 let read: f64 = text(|out| real(wide, "", out)).parse().unwrap();
                 prop_assert_eq!(read.to_bits(), wide.to_bits());
             }
+        }
+
+        #[test]
+        fn any_whole_number_is_written(value: i64) {
+            prop_assert_eq!(text(|out| integer(value, out)), value.to_string());
         }
 
         #[test]
