@@ -43,14 +43,17 @@ proptest! {
 
 #[test]
 fn a_plan_that_was_cut_or_altered_is_an_error_or_another_plan() {
-    let plan = br#"{"identifiers":{"email":[{"Text":"a"}]},"sections":[{"spec":{"silo":"s","datapoint":"d","source":{"Query":{"sql":"select :a"}},"tenant_wide":false,"key":[],"window":null,"filters":[]},"redactions":[["c","hash"]],"notes":[],"skipped":null,"shape":null}],"csv_formulas":"keep"}"#;
-    let read = Plan::from_bytes(plan).unwrap();
-    assert_eq!(read.to_bytes().unwrap(), plan);
+    // As it was stored before there were guards: it is read, and written again with what it means.
+    let before = br#"{"identifiers":{"email":[{"Text":"a"}]},"sections":[{"spec":{"silo":"s","datapoint":"d","source":{"Query":{"sql":"select :a"}},"tenant_wide":false,"key":[],"window":null,"filters":[]},"redactions":[["c","hash"]],"notes":[],"skipped":null,"shape":null}],"csv_formulas":"keep"}"#;
+    let plan = Plan::from_bytes(before).unwrap().to_bytes().unwrap();
+    let now = br#"{"identifiers":{"email":[{"Text":"a"}]},"sections":[{"spec":{"silo":"s","datapoint":"d","source":{"Query":{"sql":"select :a"}},"tenant_wide":false,"key":[],"window":null,"filters":[],"columns":[]},"redactions":[["c","hash"]],"notes":[],"skipped":null,"shape":null,"provided":[],"whole":null}],"csv_formulas":"keep","guards":{"secrets":"off","foreign_identifiers":"off"},"bound":false,"origins":{}}"#;
+    assert_eq!(std::str::from_utf8(&plan), std::str::from_utf8(now));
+    assert_eq!(Plan::from_bytes(now).unwrap().to_bytes().unwrap(), now);
     for len in 0..plan.len() {
         assert!(Plan::from_bytes(&plan[..len]).is_err(), "{len}");
     }
     for at in 0..plan.len() {
-        let mut other = plan.to_vec();
+        let mut other = plan.clone();
         other[at] ^= 0x15;
         drop(Plan::from_bytes(&other));
     }

@@ -18,6 +18,8 @@ use crate::store::Gate;
 pub(crate) enum Fault {
     /// No connection is made.
     Connect,
+    /// A connection is made after a while.
+    HangConnect(Arc<Gate>),
     /// Identifiers are not answered.
     Distinct,
     /// The shape is not answered.
@@ -54,6 +56,11 @@ impl Flaky {
         (flaky, Silos::from_iter([("shop".to_owned(), silo)]))
     }
 
+    /// Puts more faults before the silo.
+    pub(crate) fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.faults.lock().unwrap().extend(faults);
+    }
+
     /// Takes the next fault if it is of a kind.
     fn next(&self, of: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
@@ -83,6 +90,10 @@ impl Silo for FlakySilo {
     async fn connect(&self) -> Result<Box<dyn Session>, SiloError> {
         if self.flaky.next(|fault| matches!(fault, Fault::Connect)).is_some() {
             return Err(lost());
+        }
+        let hang = self.flaky.next(|fault| matches!(fault, Fault::HangConnect(_)));
+        if let Some(Fault::HangConnect(gate)) = hang {
+            gate.wait().await;
         }
         let inner = self.inner.connect().await?;
         self.flaky.connections.fetch_add(1, Ordering::SeqCst);

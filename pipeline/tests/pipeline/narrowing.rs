@@ -1,10 +1,14 @@
 //! Windows and filters: half-open, and nothing left out without a word.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use antumbra_pipeline::silo::sqlite::SqliteSilo;
+use antumbra_pipeline::silo::{Filter, Silo as _, Window};
 use serde_json::json;
 
-use crate::room::{Outcome, PARTIAL, Room, request};
+use crate::pg_server::{ada, known, query, table, whole};
+use crate::room::{Outcome, PARTIAL, Room, block_on, request};
 
 const POINT: &str = "[[silo.datapoint]]\nname = \"t\"\ntable = \"t\"\nmatch = { email = \"email\" }
     time_column = \"at\"\nfilter = { campaign = \"campaignIds\" }\n
@@ -45,6 +49,41 @@ fn the_window_takes_its_start_and_not_its_end() {
     assert!(notes("t").contains("1 rows without at are outside the window"), "{}", notes("t"));
     assert!(notes("timeless").contains("not narrowed by the window"));
     assert_eq!(out.content().scope.window_end.as_deref(), Some("2026-02-01T00:00:00Z"));
+}
+
+#[test]
+fn what_a_window_and_filters_leave_out_is_counted_before() {
+    let room = Room::with(
+        "create table t (id integer primary key, email text, at);
+         insert into t values (1, 'ada@example.com', '2026-01-15'), (2, 'ada@example.com', '2025-01-15'),
+           (3, 'ADA@example.com', null), (4, 'bob@example.com', '2026-01-15');",
+    );
+    let silo = SqliteSilo::new(room.silo_path(), Duration::from_secs(5));
+    let mut section = table("t");
+    section.window = Some(Window {
+        column: "at".to_owned(),
+        start: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        end: None,
+    });
+    section.filters = vec![Filter {
+        column: "id".to_owned(),
+        field: "f".to_owned(),
+        values: vec!["1".to_owned()],
+    }];
+    block_on(async {
+        let mut session = silo.connect().await.unwrap();
+        let asked = query("select * from t where email in (:email)");
+        for (section, known, expected) in [
+            (&section, ada(), 2),
+            (&section, known("email", &["bob@example.com"]), 1),
+            (&section, known("email", &["nobody@example.com"]), 0),
+            (&section, known("other", &["ada@example.com"]), 0),
+            (&asked, ada(), 2),
+            (&whole(table("t")), ada(), 4),
+        ] {
+            assert_eq!(session.count_whole(section, &known).await, Ok(Some(expected)), "{known:?}");
+        }
+    });
 }
 
 #[test]

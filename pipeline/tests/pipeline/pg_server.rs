@@ -31,7 +31,8 @@ use tokio_util::task::TaskTracker;
 /// A server of its own; stopped and removed when dropped.
 pub(crate) struct PgServer {
     keeper: Child,
-    /// Where `ca.pem` and `other.pem`, an authority that did not sign the server's certificate, are.
+    /// Where `ca.pem` and `other.pem`, an authority that did not sign the server's certificate, are. Clients have certificates of the
+    /// names `certified` and `stranger`, and one for `certified` that the other authority signed: `outsider.pem`.
     pub(crate) dir: PathBuf,
     pub(crate) port: u16,
 }
@@ -163,6 +164,7 @@ fn spec(source: SectionSource) -> SectionSpec {
         key: vec![],
         window: None,
         filters: vec![],
+        columns: vec![],
     }
 }
 
@@ -288,9 +290,18 @@ done
 openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=server -keyout server.key -out server.csr 2>/dev/null || exit 1
 printf 'subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n' > ext
 openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out server.pem 2>/dev/null || exit 1
+printf 'basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n' > client.ext
+for name in certified stranger outsider; do
+  signer=ca && [ $name = outsider ] && signer=other
+  cn=$name && [ $name = outsider ] && cn=certified
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$cn -keyout $name.key -out $name.csr 2>/dev/null || exit 1
+  openssl x509 -req -in $name.csr -CA $signer.pem -CAkey $signer.key -CAcreateserial -days 2 -extfile client.ext -out $name.pem 2>/dev/null || exit 1
+done
 chmod 600 server.key
+{ echo "hostssl all certified 127.0.0.1/32 scram-sha-256 clientcert=verify-full"; echo "hostnossl all certified all reject"; cat data/pg_hba.conf; } > hba
+mv hba data/pg_hba.conf
 "$bin/postgres" -D data -c listen_addresses=127.0.0.1 -p "$1" -k "$dir" -c fsync=off -c ssl=on -c max_connections=40 \
-  -c ssl_cert_file="$dir/server.pem" -c ssl_key_file="$dir/server.key" > server.log 2>&1 < /dev/null &
+  -c ssl_ca_file="$dir/ca.pem" -c ssl_cert_file="$dir/server.pem" -c ssl_key_file="$dir/server.key" > server.log 2>&1 < /dev/null &
 pid=$!
 until "$bin/pg_isready" -q -h 127.0.0.1 -p "$1"; do
   kill -0 $pid 2>/dev/null || { cat server.log; exit 1; }

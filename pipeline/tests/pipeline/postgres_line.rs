@@ -101,6 +101,31 @@ fn postgres_over_tls_believes_whom_it_is_told_to() {
     });
 }
 
+#[test]
+fn postgres_that_asks_for_a_certificate_gets_the_one_of_the_url() {
+    let server = PgServer::start();
+    block_on(async {
+        server.run(&format!("create role certified login password '{PASSWORD}'")).await;
+        let dir = server.dir.display();
+        let url = server.url("").replace("//postgres:", "//certified:");
+        let url = format!("{url}?sslmode=verify-ca&sslrootcert={dir}/ca.pem");
+        let shown = |name: &str| format!("{url}&sslcert={dir}/{name}.pem&sslkey={dir}/{name}.key");
+        let mut session = silo(&shown("certified")).connect().await.unwrap();
+        let who = query(
+            "select client_dn from pg_stat_ssl where pid = pg_backend_pid() and :email <> ''",
+        );
+        let (shape, batches) = read(session.as_mut(), &who, &ada()).await.unwrap();
+        assert_eq!(column(&shape, &batches, "client_dn"), ["/CN=certified"]);
+        // No certificate, that of another, one of another authority, a key that is another's.
+        for url in [url.clone(), shown("stranger"), shown("outsider")] {
+            let error = silo(&url).connect().await.err().unwrap();
+            assert!(!format!("{error} {error:?}").contains(PASSWORD));
+        }
+        let mixed = format!("{url}&sslcert={dir}/certified.pem&sslkey={dir}/stranger.key");
+        assert!(PostgresSilo::new(&mixed, LIMITS).unwrap_err().contains("sslkey does not fit"));
+    });
+}
+
 async fn one_snapshot(server: &PgServer) {
     let mut session = server.session().await;
     let mut later = server.session().await;
