@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::cli::create_private_dir;
 use crate::http::Gateway;
 use crate::keys::{Keeper, Look, OpenedRoots, RingFile, open_roots};
+use crate::metrics::MetricsListener;
 use crate::tls::{TlsError, server_config};
 
 /// A daemon that has everything it needs to run: keys, store, objects and a bound socket.
@@ -32,6 +33,7 @@ pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<Arc<rustls::ServerConfig>>,
+    metrics: Option<MetricsListener>,
 }
 
 impl App {
@@ -50,6 +52,10 @@ impl App {
         let (ring, keeper) = open_live_ring(&settings.keys, environment).await?;
         let store = open_store(&settings, &ring.current(), Arc::clone(&clock), SqliteStore::open)?;
         let (objects, objects_dir) = open_objects(&settings)?;
+        // Before the silos, whose figures are found when they are made.
+        let metrics = MetricsListener::open(&settings.metrics)
+            .await
+            .map_err(|(address, source)| StartError::Bind { address, source })?;
         let silos = Silos::open(&settings.silos, environment)?;
         let resumed = store.release_all().await?;
         if resumed > 0 {
@@ -66,13 +72,19 @@ impl App {
             settings: Arc::new(settings),
             clock,
         });
-        Ok(Self { engine: Arc::new(engine), keeper, listener, address, tls })
+        Ok(Self { engine: Arc::new(engine), keeper, listener, address, tls, metrics })
     }
 
     /// Returns the address that the daemon answers at.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns the address that metrics are answered at, if they are.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(MetricsListener::address)
     }
 
     /// Returns the job store.
@@ -112,6 +124,7 @@ impl App {
             let (sweeper, shutdown) = (Sweeper::new(Arc::clone(&self.engine)), shutdown.clone());
             async move { sweeper.run(shutdown).await }
         });
+        let measured = self.metrics.map(|metrics| tasks.spawn(metrics.serve(shutdown.clone())));
         let drained = CancellationToken::new();
         let keeper = tasks.spawn(self.keeper.run(shutdown.clone(), drained.clone()));
         // Also where nobody waits for the end.
@@ -132,14 +145,20 @@ impl App {
             let served =
                 async { ended(gateway, "gateway", &shutdown).await?.map_err(RunError::Serve) };
             let swept = ended(sweeper, "sweeper", &shutdown);
+            let measured = async {
+                match measured {
+                    Some(measured) => ended(measured, "listener of the metrics", &shutdown).await,
+                    None => Ok(()),
+                }
+            };
             let kept = ended(keeper, "keeper of the keys", &shutdown);
             let others = async {
-                let ended = tokio::join!(worked, served, swept);
+                let ended = tokio::join!(worked, served, swept, measured);
                 drop(drained);
                 ended
             };
-            let ((worked, served, swept), kept) = tokio::join!(others, kept);
-            served.and(worked).and(swept).and(kept)
+            let ((worked, served, swept, measured), kept) = tokio::join!(others, kept);
+            served.and(worked).and(swept).and(measured).and(kept)
         };
         let deadline = async {
             shutdown.cancelled().await;
@@ -232,7 +251,7 @@ pub enum StartError {
     /// Nobody can listen there.
     #[error("cannot listen on {address}")]
     Bind {
-        /// The setting `listen.address`.
+        /// The setting `listen.address` or `metrics.listen`.
         address: SocketAddr,
         /// Why.
         #[source]

@@ -33,7 +33,7 @@ mod settings;
 mod signals;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 pub use args::Cli;
 pub use exit::Exit;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use antumbra_config::{IdentifierName, Settings};
+use antumbra_config::{Format, IdentifierName, Settings};
 use antumbra_jobs::{
-    Actor, Family, Identifier, NewRequest, Request, RequestDetails, RequestId, RequestStatus,
-    ScopeKind, TenantId,
+    Actor, ExpectedPlan, Family, Identifier, NewRequest, Request, RequestDetails, RequestId,
+    RequestStatus, ScopeKind, TenantId,
 };
 use jiff::Timestamp;
 
@@ -61,6 +61,11 @@ impl Selection {
         Self { tenant, scope, details: RequestDetails::default() }
     }
 
+    /// Binds the request to a plan.
+    pub(super) fn bind(&mut self, plan: Option<ExpectedPlan>) {
+        self.details.expected_plan = plan;
+    }
+
     /// Returns a request to be recorded.
     pub(super) fn to_record(&self, formats: Vec<String>) -> NewRequest {
         NewRequest {
@@ -104,26 +109,25 @@ impl Selection {
         &self.tenant
     }
 
-    /// Returns how much.
-    pub(super) const fn scope(&self) -> ScopeKind {
-        self.scope
-    }
-
-    /// Returns how many values of each identifier are given.
-    pub(super) fn given(&self) -> BTreeMap<String, usize> {
-        let mut given = BTreeMap::new();
-        for identifier in &self.details.identifiers {
-            *given.entry(identifier.name.clone()).or_default() += 1;
-        }
-        given
-    }
-
     const fn subject_type(&self) -> &'static str {
         match self.scope {
             ScopeKind::DataSubject => "person",
             ScopeKind::TenantFull | ScopeKind::TenantSlice => "tenant",
         }
     }
+}
+
+/// Returns the formats that are asked for, each once; those of settings if none is.
+pub(super) fn formats(asked: &[Format], settings: &Settings) -> Vec<String> {
+    let asked = if asked.is_empty() { settings.export.formats.as_slice() } else { asked };
+    let mut formats = Vec::new();
+    for format in asked {
+        let format = format.as_str().to_owned();
+        if !formats.contains(&format) {
+            formats.push(format);
+        }
+    }
+    formats
 }
 
 /// Says which scope a window makes of a whole tenant.
@@ -245,7 +249,6 @@ mod tests {
             ("phone", "2"),
         ];
         assert_eq!(values, expected);
-        assert_eq!(selection.given()["phone"], 2);
         assert_eq!(selection.tenant().as_str(), "default");
         assert_eq!(request.subject_key, None);
     }
@@ -262,10 +265,10 @@ mod tests {
             ],
         };
         let selection = read(&args(None, &[], window.clone())).unwrap();
-        assert_eq!(selection.scope(), ScopeKind::TenantSlice);
+        assert_eq!(selection.scope, ScopeKind::TenantSlice);
         assert_eq!(selection.details.scope_fields["campaignIds"], ["a", "b"]);
         let open = WindowArgs { window_end: None, ..window.clone() };
-        assert_eq!(read(&args(None, &[], open)).unwrap().scope(), ScopeKind::TenantFull);
+        assert_eq!(read(&args(None, &[], open)).unwrap().scope, ScopeKind::TenantFull);
         let empty = WindowArgs { window_end: window.window_start, ..window };
         assert_eq!(
             read(&args(None, &[], empty)).unwrap_err(),

@@ -53,7 +53,7 @@ impl Shop {
     }
 
     /// Returns the flags that lead to the settings.
-    pub(crate) fn args(&self) -> SettingsArgs {
+    pub(in crate::cli) fn args(&self) -> SettingsArgs {
         SettingsArgs { config: Some(self.path("antumbra.toml")), set: Vec::new() }
     }
 

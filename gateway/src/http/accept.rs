@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Accepts until `shutdown` and gives each connection to `serve`, at most `most` at once: further ones wait in the
 /// listener's queue, where they cost nothing. The listener is closed on return.
-pub(super) async fn accept(
+pub(crate) async fn accept(
     listener: TcpListener,
     most: usize,
     shutdown: &CancellationToken,

@@ -35,6 +35,7 @@ pub(super) enum Kind {
     MethodNotAllowed,
     Duplicate,
     Conflict,
+    PlanChanged,
     Gone,
     PreconditionFailed,
     ArtifactGone,
@@ -55,7 +56,7 @@ impl Kind {
             Self::Unauthorized | Self::ScopeMissing => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Duplicate | Self::Conflict => StatusCode::CONFLICT,
+            Self::Duplicate | Self::Conflict | Self::PlanChanged => StatusCode::CONFLICT,
             Self::Gone => StatusCode::GONE,
             Self::PreconditionFailed | Self::ArtifactGone => StatusCode::PRECONDITION_FAILED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -79,6 +80,7 @@ impl Kind {
             Self::NotFound => "NOT_FOUND",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::Duplicate | Self::Conflict => "INVALID_STATE",
+            Self::PlanChanged => "PLAN_CHANGED",
             Self::Gone | Self::PreconditionFailed | Self::ArtifactGone => "ARTIFACT_GONE",
             Self::TooLarge => "BODY_TOO_LARGE",
             Self::RateLimited => "RATE_LIMITED",
@@ -147,6 +149,11 @@ impl ApiError {
     pub(crate) fn invalid_state(state: JobState) -> Self {
         let message = format!("the job is {state}: it is not in a state for this");
         Self::new(Kind::Conflict, "illegal_state", message).about("state", state.as_str())
+    }
+
+    /// The request is bound to a plan that is not the one that would be carried out.
+    pub(crate) fn plan_changed(message: impl Into<String>) -> Self {
+        Self::new(Kind::PlanChanged, "plan_changed", message)
     }
 
     /// The bundle should be there and is not; another run makes it again.
@@ -315,6 +322,14 @@ impl From<PipelineError> for ApiError {
                     .about("state", state.as_str())
                     .because(error)
             }
+            PipelineError::PlanChanged { changes } => {
+                let error = PipelineError::PlanChanged { changes: changes.clone() };
+                Self::plan_changed(error.to_string()).about("changes", changes)
+            }
+            // Only who plans while somebody waits hears of it; a job fails with it.
+            PipelineError::TooManyIdentifiers { .. } => {
+                Self::field("scope", &error.to_string()).because(error)
+            }
             error => {
                 let later = error.retry() == antumbra_crypto::Retry::Later;
                 Self::ours(error.code(), later).because(error)
@@ -338,7 +353,7 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Kind; 18] = [
+    const ALL: [Kind; 19] = [
         Kind::Malformed,
         Kind::InvalidField,
         Kind::Unauthorized,
@@ -347,6 +362,7 @@ mod tests {
         Kind::MethodNotAllowed,
         Kind::Duplicate,
         Kind::Conflict,
+        Kind::PlanChanged,
         Kind::Gone,
         Kind::PreconditionFailed,
         Kind::ArtifactGone,

@@ -29,6 +29,7 @@ mod tests;
 
 pub use server::Gateway;
 
+pub(crate) use accept::accept;
 pub(crate) use body::{Body, BoxError, RequestBody, empty, full, json, read};
 pub(crate) use error::ApiError;
 pub(crate) use query::Query;

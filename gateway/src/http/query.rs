@@ -60,6 +60,31 @@ impl Query {
         }
     }
 
+    /// Refuses `dryRun`, however it is spelled, where nothing knows it: whoever meant to look must not have done it.
+    ///
+    /// # Errors
+    /// Malformed, naming the parameter.
+    pub(crate) fn refuse_dry_run(&self) -> Result<(), ApiError> {
+        match self.0.iter().any(|(name, _)| name.eq_ignore_ascii_case(DRY_RUN)) {
+            true => {
+                Err(ApiError::field(DRY_RUN, "is not known here: the request would be carried out"))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Says whether a plan is asked for and nothing else.
+    ///
+    /// # Errors
+    /// Malformed, when the parameter is spelled otherwise, or is neither `true` nor `false`.
+    pub(crate) fn is_dry_run(&self) -> Result<bool, ApiError> {
+        let is_other = |name: &str| name != DRY_RUN && name.eq_ignore_ascii_case(DRY_RUN);
+        if self.0.iter().any(|(name, _)| is_other(name)) {
+            return Err(ApiError::field(DRY_RUN, "is spelled like this"));
+        }
+        self.flag(DRY_RUN)
+    }
+
     /// Returns a switch: `true` or `false`, `false` when the parameter is absent.
     ///
     /// # Errors
@@ -78,6 +103,9 @@ impl std::fmt::Debug for Query {
         f.debug_struct("Query").finish_non_exhaustive()
     }
 }
+
+/// The parameter that asks for a plan.
+const DRY_RUN: &str = "dryRun";
 
 fn decode(text: &str) -> Result<String, ApiError> {
     let spaced = text.replace('+', " ");
@@ -118,6 +146,19 @@ mod tests {
         let query = Query::parse(Some("limit=100")).unwrap();
         assert_eq!(query.number("limit", 1, 100, 25).unwrap(), 100);
         assert_eq!(query.number("offset", 0, 100, 25).unwrap(), 25);
+    }
+
+    #[test]
+    fn a_dry_run_is_never_taken_for_a_real_one() {
+        let query = |text: &str| Query::parse(Some(text)).unwrap();
+        assert!(query("dryRun=true").is_dry_run().unwrap());
+        assert!(!query("dryRun=false&x=1").is_dry_run().unwrap());
+        for text in ["dryrun=true", "DRYRUN=true", "dryRun=1", "dryRun", "dryRun=true&dryrun=true"]
+        {
+            assert!(query(text).is_dry_run().is_err(), "{text}");
+            assert!(query(text).refuse_dry_run().is_err(), "{text}");
+        }
+        query("dry=true").refuse_dry_run().unwrap();
     }
 
     #[test]

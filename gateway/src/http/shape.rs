@@ -76,6 +76,7 @@ impl ApiError {
             | Kind::NotFound
             | Kind::MethodNotAllowed
             | Kind::Conflict
+            | Kind::PlanChanged
             | Kind::Gone
             | Kind::PreconditionFailed
             | Kind::ArtifactGone

@@ -31,7 +31,7 @@ pub(super) use request::{
     DaemonArgs, RequestCommand, RequestDownloadArgs, RequestListArgs, RequestOneArgs,
     RequestSubmitArgs,
 };
-pub(super) use selection::{ExportArgs, PlanArgs, SelectionArgs, WindowArgs};
+pub(super) use selection::{BoundArgs, ExportArgs, PlanArgs, SelectionArgs, WindowArgs};
 pub(super) use shared::SettingsArgs;
 #[cfg(test)]
 pub(super) use {request::SubjectArgs, selection::WhoArgs};

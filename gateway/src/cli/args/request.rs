@@ -6,14 +6,14 @@ use antumbra_config::Format;
 use antumbra_jobs::JobState;
 use clap::{Args, Subcommand};
 
-use super::{Personal, SettingsArgs, WindowArgs};
+use super::{BoundArgs, Personal, SettingsArgs, WindowArgs};
 use crate::cli::exit;
 
 /// What to do with the requests of a running daemon.
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum RequestCommand {
     /// Submit a request and print its id
-    Submit(RequestSubmitArgs),
+    Submit(Box<RequestSubmitArgs>),
     /// List the requests of the API key's tenant, newest first
     List(RequestListArgs),
     /// Print everything about one request
@@ -64,6 +64,8 @@ pub(in crate::cli) struct RequestSubmitArgs {
     pub(in crate::cli) who: SubjectArgs,
     #[command(flatten)]
     pub(in crate::cli) window: WindowArgs,
+    #[command(flatten)]
+    pub(in crate::cli) bound: BoundArgs,
     /// The format: json, csv, ndjson or parquet [default: json]
     #[arg(long, value_name = "FORMAT")]
     pub(in crate::cli) format: Option<Format>,

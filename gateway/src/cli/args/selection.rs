@@ -25,6 +25,8 @@ pub(in crate::cli) struct ExportArgs {
         help = "What a section that fails does: fail, or partial to leave it out and say so [default: the setting export.on_silo_error]"
     )]
     pub(in crate::cli) on_silo_error: Option<OnSiloError>,
+    #[command(flatten)]
+    pub(in crate::cli) bound: BoundArgs,
     /// The zip to write
     #[arg(long, value_name = "ZIP")]
     pub(in crate::cli) out: PathBuf,
@@ -43,11 +45,26 @@ pub(in crate::cli) struct ExportArgs {
 pub(in crate::cli) struct PlanArgs {
     #[command(flatten)]
     pub(in crate::cli) selection: SelectionArgs,
+    /// A format: json, csv, ndjson or parquet; may be given often [default: the setting export.formats]
+    #[arg(long = "format", value_name = "FORMAT")]
+    pub(in crate::cli) formats: Vec<Format>,
     /// One JSON object
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]
     pub(in crate::cli) settings: SettingsArgs,
+}
+
+/// Which plan must be the one that is carried out.
+#[derive(Debug, Clone, Default, Args)]
+#[group(multiple = false)]
+pub(in crate::cli) struct BoundArgs {
+    /// Refuse to read anything unless the plan has this hash
+    #[arg(long, value_name = "HASH")]
+    pub(in crate::cli) plan_hash: Option<String>,
+    /// Refuse to read anything unless the plan is this one, as `antumbra plan --json` printed it; says what changed
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) plan: Option<PathBuf>,
 }
 
 /// Whose data, and how much of it.

@@ -17,8 +17,9 @@ use super::workspace::Workspace;
 use super::write::write;
 use crate::app;
 use crate::cli::args::ExportArgs;
+use crate::cli::plan::expected;
 use crate::cli::progress::{Screen, Watch};
-use crate::cli::selection::Selection;
+use crate::cli::selection::{Selection, formats};
 use crate::cli::unfinished::Unfinished;
 use crate::cli::{Exit, Signals, logs, note, say, settings};
 
@@ -107,15 +108,9 @@ impl Order {
         mut settings: Settings,
         environment: &[(String, String)],
     ) -> anyhow::Result<Self> {
-        let selection = Selection::read(&args.selection, &settings)?;
-        let mut formats = Vec::new();
-        for format in if args.formats.is_empty() { &settings.export.formats } else { &args.formats }
-        {
-            let format = format.as_str().to_owned();
-            if !formats.contains(&format) {
-                formats.push(format);
-            }
-        }
+        let mut selection = Selection::read(&args.selection, &settings)?;
+        selection.bind(expected(&args.bound)?);
+        let formats = formats(&args.formats, &settings);
         if let Some(policy) = args.on_silo_error {
             settings.export.on_silo_error = policy;
         }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::command::{Order, run};
 use super::drive::JobFailed;
 use super::summary::Summary;
-use crate::cli::args::{ExportArgs, SelectionArgs, WhoArgs, WindowArgs};
+use crate::cli::args::{BoundArgs, ExportArgs, SelectionArgs, WhoArgs, WindowArgs};
 use crate::cli::progress::{Phase, Snapshot, Watch};
 use crate::cli::testing::Shop;
 use crate::cli::{Exit, check};
@@ -44,6 +44,7 @@ fn args(shop: &Shop, email: &str) -> ExportArgs {
     let who = WhoArgs { email: Some(email.parse().unwrap()), ..WhoArgs::default() };
     ExportArgs {
         selection: SelectionArgs { who, tenant: None, window: WindowArgs::default() },
+        bound: BoundArgs::default(),
         formats: Vec::new(),
         on_silo_error: None,
         out: shop.path("out/x.zip"),

@@ -1,25 +1,24 @@
 //! What does `antumbra plan` do, in order?
 
-use std::collections::BTreeMap;
-
 use antumbra_config::Settings;
-use antumbra_jobs::{Clock as _, SystemClock};
-use antumbra_pipeline::plan::{self, Plan};
-use antumbra_pipeline::runner::Sessions;
+use antumbra_jobs::{Clock as _, Request, SystemClock};
+use antumbra_pipeline::plan::{Outline, preview, tenant_secret};
 use antumbra_pipeline::silo::Silos;
 
-use super::outline::Outline;
 use super::text::text;
+use crate::app;
 use crate::cli::args::PlanArgs;
-use crate::cli::selection::Selection;
+use crate::cli::selection::{Selection, formats};
 use crate::cli::{Exit, logs, note, say, settings};
 
 /// Plans and prints. Ends with 1 when a section could not be looked at.
 pub(in crate::cli) async fn plan(args: &PlanArgs) -> anyhow::Result<Exit> {
     let heard = settings::load(&args.settings)?;
     logs::init(&logs::quiet(&heard.loaded.settings.log))?;
-    let selection = Selection::read(&args.selection, &heard.loaded.settings)?;
-    let outline = outline(&heard.loaded.settings, &heard.sources.environment, &selection).await?;
+    let settings = &heard.loaded.settings;
+    let selection = Selection::read(&args.selection, settings)?;
+    let formats = formats(&args.formats, settings);
+    let outline = outline(settings, &heard.sources.environment, &selection, formats).await?;
     if args.json {
         say(serde_json::to_string(&outline)?)?;
     } else {
@@ -32,39 +31,23 @@ pub(in crate::cli) async fn plan(args: &PlanArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Failed)
 }
 
-/// Plans as a job would.
+/// Plans as a job would. Without the daemon's keys the plan has no hash.
 async fn outline(
     settings: &Settings,
     environment: &[(String, String)],
     selection: &Selection,
+    formats: Vec<String>,
 ) -> anyhow::Result<Outline> {
     let silos = Silos::open(&settings.silos, environment)?;
-    let mut sessions = Sessions::new(&silos);
-    let request = selection.to_plan(SystemClock.now());
-    let limit = usize::try_from(settings.export.max_identifier_values.get()).unwrap_or(usize::MAX);
-    let formulas = settings.export.csv_formulas;
-    let plan =
-        plan::build(&request, &settings.silos, &mut sessions, limit, false, formulas).await?;
-    let faults = faults(&plan, &mut sessions).await;
-    Ok(Outline::of(selection, settings, &plan, &faults))
-}
-
-/// Asks again what a section's silo has against it: a plan goes on without.
-async fn faults(plan: &Plan, sessions: &mut Sessions) -> BTreeMap<String, (String, String)> {
-    let mut faults = BTreeMap::new();
-    let unknown = plan.sections.iter().filter(|s| s.skipped.is_none() && s.shape.is_none());
-    for section in unknown {
-        let described = match sessions.of(&section.spec.silo).await {
-            Ok(session) => session.describe(&section.spec, &plan.identifiers).await,
-            Err(error) => Err(error),
-        };
-        let fault = match described {
-            Err(error) => (error.code().to_owned(), error.to_string()),
-            Ok(_) => continue,
-        };
-        faults.insert(section.spec.name(), fault);
-    }
-    faults
+    let request = Request { formats, ..selection.to_plan(SystemClock.now()) };
+    let secret = match app::open_ring(&settings.keys, environment).await {
+        Ok(ring) => Some(tenant_secret(&ring, selection.tenant().as_str())?),
+        Err(error) => {
+            note(format_args!("antumbra: the plan has no hash: {error:#}"));
+            None
+        }
+    };
+    Ok(preview(&request, settings, &silos, secret.as_ref()).await?)
 }
 
 #[cfg(test)]
@@ -83,7 +66,7 @@ mod tests {
     async fn a_plan_counts_what_it_finds_and_prints_no_value() {
         let shop = Shop::new().await;
         let selection = selection(&shop, "ada@example.org");
-        let outline = outline(&shop.settings, &[], &selection).await.unwrap();
+        let outline = outline(&shop.settings, &[], &selection, vec![]).await.unwrap();
         assert!(outline.is_whole());
         let text = text(&outline);
         for part in [
@@ -108,7 +91,7 @@ mod tests {
     async fn a_provider_that_finds_nothing_is_named() {
         let shop = Shop::new().await;
         let selection = selection(&shop, "nobody@example.org");
-        let text = text(&outline(&shop.settings, &[], &selection).await.unwrap());
+        let text = text(&outline(&shop.settings, &[], &selection, vec![]).await.unwrap());
         assert!(text.contains("customer_id  none found by shop/customers (id)"), "{text}");
         assert!(
             text.contains("shop/orders  unreachable: no value of customer_id is known"),
@@ -120,8 +103,9 @@ mod tests {
     async fn a_section_that_cannot_be_looked_at_is_named_with_its_fault() {
         let shop = Shop::new().await;
         shop.sql("drop table orders");
-        let outline =
-            outline(&shop.settings, &[], &selection(&shop, "ada@example.org")).await.unwrap();
+        let outline = outline(&shop.settings, &[], &selection(&shop, "ada@example.org"), vec![])
+            .await
+            .unwrap();
         assert!(!outline.is_whole());
         let text = text(&outline);
         assert!(text.contains("shop/orders  silo_missing: "), "{text}");

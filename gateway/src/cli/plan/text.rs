@@ -1,6 +1,7 @@
 //! How does a plan read?
 
-use super::outline::{Known, Outline, Section};
+use antumbra_pipeline::plan::{Known, Outline, Section};
+
 use crate::cli::words::{count, plain, plural};
 
 /// Words a plan: identifiers, sections, one last line.
@@ -79,6 +80,11 @@ fn block(section: &Section) -> Vec<String> {
         };
         say("order", format!("{}, {proven}", section.ordered_by.join(", ")));
     }
+    say("narrowed", section.narrowed_by.join(", "));
+    if let Some(rows) = section.rows_before_filter {
+        say("of", plural(rows, "row"));
+    }
+    say("unlisted", section.unlisted.join(", "));
     let redactions: Vec<String> =
         section.redactions.iter().map(|(column, how)| format!("{column} ({how})")).collect();
     say("redacted", redactions.join(", "));
@@ -97,5 +103,9 @@ fn total(outline: &Outline) -> String {
         || "rows unknown".to_owned(),
         |rows| format!("about {} {}", count(rows), if rows == 1 { "row" } else { "rows" }),
     );
-    format!("{planned} of {all} would be read, {rows}")
+    let mut total = format!("{planned} of {all} would be read, {rows}");
+    if let Some(hash) = &outline.plan_hash {
+        total.push_str(&format!("\nplan hash {hash}"));
+    }
+    total
 }

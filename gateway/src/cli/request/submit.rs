@@ -1,17 +1,20 @@
 //! `antumbra request submit`: record a request.
 
+use antumbra_jobs::ExpectedPlan;
 use serde_json::{Map, Value, json};
 
 use super::daemon::{Daemon, REQUESTS};
 use super::view::Job;
 use crate::cli::args::RequestSubmitArgs;
 use crate::cli::exit::Fault;
+use crate::cli::plan::expected;
 use crate::cli::selection::{check_window, scope, scope_fields, word};
 use crate::cli::{Exit, note, say};
 
 /// Submits and prints the id, alone on stdout.
 pub(super) async fn submit(args: &RequestSubmitArgs) -> anyhow::Result<Exit> {
-    let body = body(args)?;
+    let mut body = body(args)?;
+    bind(&mut body, expected(&args.bound)?);
     let daemon = Daemon::open(&args.daemon)?;
     let data = daemon.post(REQUESTS, &body, "the request was refused").await?;
     if args.daemon.json {
@@ -53,6 +56,16 @@ fn body(args: &RequestSubmitArgs) -> Result<Value, Fault> {
     Ok(body)
 }
 
+/// Binds the request to a plan.
+fn bind(body: &mut Value, plan: Option<ExpectedPlan>) {
+    if let (Some(plan), Some(body)) = (plan, body.as_object_mut()) {
+        body.insert("planHash".to_owned(), plan.hash.into());
+        if !plan.parts.is_empty() {
+            body.insert("planParts".to_owned(), json!(plan.parts));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -92,6 +105,17 @@ mod tests {
         let slice =
             "--tenant-full --window-start 2026-01-01T00:00:00Z --window-end 2026-01-02T00:00:00Z";
         assert_eq!(body_of(slice).unwrap()["scope"]["kind"], "TENANT_SLICE");
+    }
+
+    #[test]
+    fn a_plan_binds_the_request() {
+        let mut body = json!({ "scope": {} });
+        bind(&mut body, None);
+        assert_eq!(body, json!({ "scope": {} }));
+        let parts = [("shop/orders".to_owned(), "01".to_owned())].into();
+        bind(&mut body, Some(ExpectedPlan { hash: "ab".to_owned(), parts }));
+        assert_eq!(body["planHash"], "ab");
+        assert_eq!(body["planParts"], json!({ "shop/orders": "01" }));
     }
 
     #[test]

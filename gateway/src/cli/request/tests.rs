@@ -17,8 +17,8 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use super::run;
 use crate::cli::Exit;
 use crate::cli::args::{
-    DaemonArgs, Personal, RequestCommand, RequestDownloadArgs, RequestListArgs, RequestOneArgs,
-    RequestSubmitArgs, SubjectArgs, WindowArgs,
+    BoundArgs, DaemonArgs, Personal, RequestCommand, RequestDownloadArgs, RequestListArgs,
+    RequestOneArgs, RequestSubmitArgs, SubjectArgs, WindowArgs,
 };
 use crate::cli::exit::Fault;
 
@@ -112,12 +112,13 @@ async fn a_request_is_submitted_with_the_key_of_the_file() {
     let args = RequestSubmitArgs {
         who: SubjectArgs { data_subject: Some(subject), tenant_full: false },
         window: WindowArgs::default(),
+        bound: BoundArgs::default(),
         format: None,
         requested_by: None,
         notes: None,
         daemon: daemon.args(),
     };
-    assert_eq!(run(RequestCommand::Submit(args)).await.unwrap(), Exit::Done);
+    assert_eq!(run(RequestCommand::Submit(Box::new(args))).await.unwrap(), Exit::Done);
     let asked = daemon.asked.lock().unwrap();
     assert_eq!(asked[0].line, "POST /v1/compliance/dsar");
     assert_eq!(asked[0].authorization, "Bearer the-key");

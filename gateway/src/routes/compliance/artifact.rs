@@ -1,14 +1,14 @@
 //! What is in the JSON artifact, byte by byte?
 //!
-//! The items of a section are its sealed JSON file as it is, so the artifact is as long as its parts, known before the first
+//! The items of a section are its sealed JSON file as it is, or what the manifest says of its attachments, so the artifact is as long as its parts, known before the first
 //! byte, and streamed in constant memory however many rows there are. Everything in it comes from what was stored: the
 //! same job gives the same bytes.
 
-use std::collections::BTreeSet;
 use std::collections::vec_deque::VecDeque;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use antumbra_bundle::{BundleError, Manifest, SectionContent, hex};
+use antumbra_bundle::{AttachedFile, BundleError, FileContent, Manifest, SectionContent, hex};
 use antumbra_jobs::{Job, Request};
 use antumbra_pipeline::plan::Plan;
 use antumbra_pipeline::{ByteStream, ContentEncoding, OpenBundle};
@@ -17,7 +17,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::audit_report::{AuditReport, is_exported, name};
+use super::audit_report::{AuditReport, count, is_exported, name};
 use super::find::job_id;
 use super::view::ScopeView;
 use crate::http::{ApiError, CONTRACT_VERSION};
@@ -79,19 +79,28 @@ impl Artifact {
         let exported =
             parts.manifest.content.sections.iter().filter(|section| is_exported(section));
         for section in exported {
-            let file = json_file(parts.manifest, section).ok_or_else(|| missing(section))?;
-            let identity = parts.bundle.file_len(file, ContentEncoding::Identity);
-            let len = identity.ok_or_else(|| missing(section))?;
-            let (name, rows) = (to_json(&name(section))?, section.rows);
+            let (name, count) = (to_json(&name(section))?, count(section));
             let total = to_json(&narrowed.total(section))?;
             self.hashed(format!(
-                "{before}{{\"name\":{name},\"count\":{rows},\"totalBeforeFilter\":{total},\"items\":"
+                "{before}{{\"name\":{name},\"count\":{count},\"totalBeforeFilter\":{total},\"items\":"
             ));
-            self.pieces.push_back(Piece::File { name: file.to_owned(), len });
-            self.len += len;
+            match &section.attachments {
+                Some(attachments) => self.hashed(attached(parts.manifest, attachments)?),
+                None => self.rows(parts, section)?,
+            }
             before = "},";
         }
         self.hashed(if before == "[" { "[]" } else { "}]" }.to_owned());
+        Ok(())
+    }
+
+    /// Lays out the rows of a section: its JSON file as it is.
+    fn rows(&mut self, parts: &Parts<'_>, section: &SectionContent) -> Result<(), ApiError> {
+        let file = json_file(parts.manifest, section).ok_or_else(|| missing(section))?;
+        let identity = parts.bundle.file_len(file, ContentEncoding::Identity);
+        let len = identity.ok_or_else(|| missing(section))?;
+        self.pieces.push_back(Piece::File { name: file.to_owned(), len });
+        self.len += len;
         Ok(())
     }
 
@@ -176,10 +185,13 @@ impl fmt::Debug for Reading {
     }
 }
 
-/// Which sections hold fewer rows than their scope had before it was narrowed? Nobody counted those.
+/// Rows before narrowing by silo and datapoint; `None` where the silo could not say.
+type Whole = BTreeMap<(String, String), Option<u64>>;
+
+/// Which sections may hold fewer rows than their scope had before it was narrowed, and how many were there when the job was planned?
 struct Narrowed {
-    /// `None`: not known any more.
-    sections: Option<BTreeSet<(String, String)>>,
+    /// `None`: not known any more. A section that is not in it was not narrowed.
+    sections: Option<Whole>,
     any: bool,
 }
 
@@ -188,20 +200,29 @@ impl Narrowed {
         let scope = &parts.manifest.content.scope;
         let window = scope.window_start.is_some() || scope.window_end.is_some();
         let sections = parts.plan.as_ref().map(|plan| {
-            let specs = plan.sections.iter().map(|section| &section.spec);
-            specs
-                .filter(|spec| spec.window.is_some() || !spec.filters.is_empty())
-                .map(|spec| (spec.silo.clone(), spec.datapoint.clone()))
+            plan.sections
+                .iter()
+                .filter(|section| section.spec.window.is_some() || !section.spec.filters.is_empty())
+                .map(|section| {
+                    let spec = &section.spec;
+                    ((spec.silo.clone(), spec.datapoint.clone()), section.whole)
+                })
                 .collect()
         });
         Self { sections, any: window || !scope.fields.is_empty() }
     }
 
-    /// Returns how many rows there were before the window and the lists of the scope narrowed the section.
+    /// Returns how many rows there were before the window and the lists of the scope narrowed the section; `None` if its silo could
+    /// not say. Never fewer than it has: rows may have come after they were counted.
     fn total(&self, section: &SectionContent) -> Option<u64> {
         let place = (section.silo.clone(), section.datapoint.clone());
-        let narrowed = self.sections.as_ref().map_or(self.any, |known| known.contains(&place));
-        (!narrowed).then_some(section.rows)
+        match &self.sections {
+            None => (!self.any).then_some(count(section)),
+            Some(narrowed) => match narrowed.get(&place) {
+                None => Some(count(section)),
+                Some(whole) => whole.map(|whole| whole.max(count(section))),
+            },
+        }
     }
 }
 
@@ -215,6 +236,34 @@ fn head(parts: &Parts<'_>) -> Result<String, ApiError> {
         "{{\"ok\":true,\"data\":{{\"artifact\":{{\"schemaVersion\":\"{SCHEMA_VERSION}\",\
          \"generatedAt\":{generated_at},\"jobId\":{job},\"orgId\":{org},\"scope\":{scope},\"sections\":"
     ))
+}
+
+/// Writes what is said of files that are handed out as they are: they themselves are in the bundle alone.
+fn attached(manifest: &Manifest, attachments: &[AttachedFile]) -> Result<String, ApiError> {
+    let files: HashMap<&str, &FileContent> =
+        manifest.content.files.iter().map(|file| (file.name.as_str(), file)).collect();
+    let items = attachments.iter().map(|attached| {
+        let file = files.get(attached.name.as_str());
+        let file = file.ok_or_else(|| ApiError::internal("an attachment has no file"))?;
+        Ok(AttachmentView {
+            file_name: &attached.name,
+            original_name: &attached.original_name,
+            bytes: file.bytes,
+            sha256: &file.sha256,
+        })
+    });
+    to_json(&items.collect::<Result<Vec<_>, ApiError>>()?)
+}
+
+/// An item of a section of attachments.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AttachmentView<'m> {
+    /// Its place in the bundle.
+    file_name: &'m str,
+    original_name: &'m str,
+    bytes: u64,
+    sha256: &'m str,
 }
 
 fn json_file<'m>(manifest: &'m Manifest, section: &SectionContent) -> Option<&'m str> {

@@ -36,8 +36,8 @@ impl<'r> AuditReport<'r> {
             requested_by: requested_by(request, job),
             requested_at: request.created_at,
             generated_at: &manifest.run.generated_at,
-            section_counts: exported.map(|section| (name(section), section.rows)).collect(),
-            total_records: sections.iter().map(|section| section.rows).sum(),
+            section_counts: exported.map(|section| (name(section), count(section))).collect(),
+            total_records: sections.iter().map(count).sum(),
             redaction_notes: sections.iter().flat_map(notes).collect(),
         }
     }
@@ -64,6 +64,12 @@ pub(super) fn name(section: &SectionContent) -> String {
     format!("{}/{}", section.silo, section.datapoint)
 }
 
+/// Returns how many items a section has: rows, or files that are handed out as they are.
+pub(super) fn count(section: &SectionContent) -> u64 {
+    let attached = section.attachments.as_ref();
+    attached.map_or(section.rows, |attached| u64::try_from(attached.len()).unwrap_or(u64::MAX))
+}
+
 /// Says whether a section has rows to show, be they none.
 pub(super) fn is_exported(section: &SectionContent) -> bool {
     matches!(section.outcome.as_str(), "complete" | "empty")
@@ -79,6 +85,12 @@ fn notes(section: &SectionContent) -> Vec<String> {
         let reason = section.reason.as_deref().unwrap_or("no reason was recorded");
         notes.push(format!("{name}: {outcome}{code}: {reason}"));
     }
+    if section.attachments.is_some() && count(section) > 0 {
+        notes.push(format!(
+            "{name}: {} attachments are in the bundle; a JSON artifact names them and does not hold them",
+            count(section)
+        ));
+    }
     notes.extend(section.redactions.iter().map(|redaction| withheld(&name, redaction)));
     notes.extend(section.notes.iter().map(|note| format!("{name}: {note}")));
     notes
@@ -88,7 +100,14 @@ fn withheld(name: &str, redaction: &Redaction) -> String {
     let how = match redaction.how.as_str() {
         "drop" => "dropped",
         "hash" => "replaced by keyed hashes",
-        other => other,
+        "mask" => "masked",
+        "unlisted" => "left out because settings do not list it",
+        "foreign-address" => "without e-mail addresses that are not known to be this person's",
+        other => match (other.strip_prefix("secret:"), other.strip_prefix("truncate(")) {
+            (Some(kind), _) => &format!("without values that have the shape of a secret, {kind}"),
+            (_, Some(_)) => "shortened",
+            _ => other,
+        },
     };
     let (column, values) = (&redaction.column, redaction.values);
     format!("{name}: column {column} {how} ({values} values)")
@@ -112,6 +131,21 @@ mod tests {
             columns: Vec::new(),
             redactions: Vec::new(),
             notes: Vec::new(),
+            attachments: None,
+        }
+    }
+
+    #[test]
+    fn whatever_withheld_values_has_words() {
+        for (how, expected) in [
+            ("mask", "masked"),
+            ("truncate(4)", "shortened"),
+            ("unlisted", "left out because settings do not list it"),
+            ("secret:jwt", "without values that have the shape of a secret, jwt"),
+            ("foreign-address", "without e-mail addresses that are not known to be this person's"),
+        ] {
+            let redaction = Redaction { column: "x".into(), how: how.into(), values: 2 };
+            assert_eq!(withheld("a/b", &redaction), format!("a/b: column x {expected} (2 values)"));
         }
     }
 

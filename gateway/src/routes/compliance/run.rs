@@ -24,6 +24,7 @@ pub(in crate::routes) async fn run(
     call: &Call,
 ) -> Result<Response<Body>, ApiError> {
     let caller = admit_compliance(&shared, &call.head.headers).await?;
+    call.query()?.refuse_dry_run()?;
     // The stack lets this route take as long as the job; what comes before the job may not.
     let patience = shared.settings().listen.request_timeout.duration();
     let found = tokio::time::timeout(patience, current(&shared, caller.tenant(), call)).await;
@@ -70,6 +71,10 @@ async fn ended(
             let audit_report = AuditReport::of(request, job, &manifest);
             return answer(&Done { job: view, audit_report });
         }
+        JobState::Failed if job.failure.as_ref().is_some_and(|f| f.code == PLAN_CHANGED) => {
+            let message = job.failure.as_ref().map(|failure| failure.message.clone());
+            ApiError::plan_changed(message.unwrap_or_default())
+        }
         JobState::Failed => {
             let failure = job.failure.as_ref();
             ApiError::run_failed(failure.and_then(|failure| storage_fault(&failure.code)))
@@ -82,6 +87,9 @@ async fn ended(
     let view = serde_json::to_value(&view).map_err(ApiError::internal)?;
     Err(error.about("job", view))
 }
+
+/// The code of a job that was bound to a plan which is not the one it made.
+const PLAN_CHANGED: &str = "plan_changed";
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

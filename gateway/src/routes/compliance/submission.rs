@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use antumbra_config::{Format, ScopeField, Settings};
+use antumbra_config::{DatapointName, Format, ScopeField, Settings, SiloName};
 use antumbra_jobs::{
-    Family, Identifier, NewRequest, RequestDetails, RequestId, ScopeKind, TenantId,
+    ExpectedPlan, Family, Identifier, NewRequest, RequestDetails, RequestId, ScopeKind, TenantId,
 };
 
 use crate::auth::Caller;
@@ -17,6 +17,9 @@ use crate::routes::window::window;
 
 /// The identifier that a scope's subject starts from; datapoints may match on it.
 pub(super) const DATA_SUBJECT_ID: &str = "dataSubjectId";
+
+/// Parts of a plan beside sections, and sections that are not in settings any more.
+const SPARE_PARTS: usize = 64;
 
 /// Reads a body into a request of the caller's tenant.
 ///
@@ -61,11 +64,73 @@ impl Asked {
             window_end,
             scope_fields: scope_fields(&scope, most)?,
             notes: notes.transpose()?,
+            expected_plan: expected_plan(&root, most_parts(settings))?,
             ..subject.map(of_subject).unwrap_or_default()
         };
         let format = format(&root)?;
         Ok(Self { kind, format, requested_by: requested_by.transpose()?, details })
     }
+}
+
+/// Reads which plan the request is bound to. Parts without a hash bind to nothing, which nobody means.
+///
+/// What is meant to bind, or to do nothing but look, and is spelled otherwise or stands in the wrong place, is refused.
+fn expected_plan(root: &Field<'_>, most_parts: usize) -> Result<Option<ExpectedPlan>, ApiError> {
+    for (name, field) in root.members()? {
+        if name.eq_ignore_ascii_case("dryRun") {
+            return Err(field.fault("goes into the query: `?dryRun=true`"));
+        }
+        let is_other = |known: &str| name != known && name.eq_ignore_ascii_case(known);
+        if is_other("planHash") || is_other("planParts") {
+            return Err(field.fault("expected `planHash` and `planParts`"));
+        }
+    }
+    let parts = root.get("planParts")?;
+    let Some(field) = root.get("planHash")? else {
+        return match parts {
+            Some(parts) => Err(parts.fault("goes only with `planHash`")),
+            None => Ok(None),
+        };
+    };
+    let hash = field.text()?.to_ascii_lowercase();
+    if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(field.fault("expected 64 hexadecimal digits"));
+    }
+    let mut expected = ExpectedPlan { hash, parts: BTreeMap::new() };
+    if let Some(parts) = parts {
+        let members = parts.members()?;
+        if members.len() > most_parts {
+            return Err(parts.fault("holds more parts than a plan has"));
+        }
+        // They come back in refusals and stand in the failures of jobs: nothing but names and hashes may.
+        for (name, part) in members {
+            let value = part.text()?;
+            if !is_part(name) {
+                return Err(parts.fault("expected `silo/datapoint`, `identifiers` or `settings`"));
+            }
+            if value.len() != 16 || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Err(part.fault("expected 16 hexadecimal digits"));
+            }
+            expected.parts.insert(name.to_owned(), value.to_ascii_lowercase());
+        }
+    }
+    Ok(Some(expected))
+}
+
+/// Says whether a name can be that of a part: a silo and a datapoint as settings may call them, identifiers, or settings.
+fn is_part(name: &str) -> bool {
+    match name.split_once('/') {
+        Some((silo, datapoint)) => {
+            silo.parse::<SiloName>().is_ok() && datapoint.parse::<DatapointName>().is_ok()
+        }
+        None => matches!(name, "identifiers" | "settings"),
+    }
+}
+
+/// Returns how many parts the plan of a request may have had: datapoints may have gone since.
+fn most_parts(settings: &Settings) -> usize {
+    let sections: usize = settings.silos.iter().map(|silo| silo.datapoints.len()).sum();
+    sections.saturating_mul(2).saturating_add(SPARE_PARTS)
 }
 
 fn request(
@@ -296,6 +361,38 @@ mod tests {
             assert!(!is_address(id), "{id:?}");
         }
         assert!(scoped(json!({})).unwrap().details.identifiers.is_empty());
+    }
+
+    #[test]
+    fn a_plan_binds_by_its_hash_and_tells_by_its_parts() {
+        let hash = "AB".repeat(32);
+        let bound = |body: Value| {
+            let asked = asked(&body).map(|asked| asked.details.expected_plan);
+            asked.map(|plan| plan.map(|plan| (plan.hash, plan.parts)))
+        };
+        let parts = json!({ "shop/orders": "0123456789ABCDEF" });
+        let body = json!({ "scope": {}, "planHash": hash, "planParts": parts });
+        let (found, parts) = bound(body).unwrap().unwrap();
+        let told = parts["shop/orders"].as_str();
+        assert_eq!((found, told), (hash.to_lowercase(), "0123456789abcdef"));
+        assert_eq!(bound(json!({ "scope": {}, "planHash": null })), Ok(None));
+        for (body, fault) in [
+            (
+                json!({ "scope": {}, "planHash": "abc" }),
+                "`planHash`: expected 64 hexadecimal digits",
+            ),
+            (
+                json!({ "scope": {}, "planHash": 7 }),
+                "`planHash`: expected a string, found a number",
+            ),
+            (json!({ "scope": {}, "planParts": {} }), "`planParts`: goes only with `planHash`"),
+            (
+                json!({ "scope": {}, "planHash": hash, "planParts": { "a": 7 } }),
+                "`planParts.a`: expected a string, found a number",
+            ),
+        ] {
+            assert_eq!(bound(body).unwrap_err(), fault);
+        }
     }
 
     #[test]

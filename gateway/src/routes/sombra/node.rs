@@ -1,6 +1,6 @@
 //! How does a file look in a list of download keys?
 
-use antumbra_config::{Datapoint, Settings, Silo, SiloKind, SizeType};
+use antumbra_config::{Datapoint, Settings, Silo, SizeType};
 use antumbra_jobs::{FileRecord, GRANT_BUNDLE, Published, RequestId};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -179,10 +179,7 @@ fn own(name: &str, description: &str) -> DataPoint {
 }
 
 fn kind(silo: &Silo) -> &'static str {
-    match silo.kind {
-        SiloKind::Sqlite { .. } => "sqlite",
-        SiloKind::Postgres { .. } => "postgres",
-    }
+    silo.kind.silo_type().as_str()
 }
 
 /// Returns the same id for the same names, in every answer of every gateway: a UUID (version 8) over their hash.

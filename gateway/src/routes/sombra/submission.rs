@@ -9,7 +9,9 @@ use antumbra_jobs::{
     TenantId,
 };
 
-use super::words::{ACCESS, ACTIONS, CUSTOM, NOT_SERVED, SATISFIED_SWITCHES, WITHOUT_EFFECT};
+use super::words::{
+    ACCESS, ACTIONS, CUSTOM, NOT_SERVED, OF_PLANS, SATISFIED_SWITCHES, WITHOUT_EFFECT,
+};
 use crate::http::ApiError;
 use crate::routes::fields::{Field, parse};
 use crate::routes::window::window;
@@ -86,6 +88,11 @@ fn refuse_what_is_not_served(root: &Field<'_>) -> Result<(), ApiError> {
     for name in NOT_SERVED {
         if let Some(field) = root.get(name)?.filter(|field| !field.asks_nothing()) {
             return Err(field.fault("is not supported by this gateway"));
+        }
+    }
+    for (name, field) in root.members()? {
+        if OF_PLANS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            return Err(field.fault("is not known here: the request would be carried out as it is"));
         }
     }
     for name in SATISFIED_SWITCHES {
@@ -272,6 +279,14 @@ mod tests {
 
     fn fault(pointer: &str, value: Value) -> String {
         with(pointer, value).expect_err(pointer)
+    }
+
+    #[test]
+    fn what_binds_to_plans_elsewhere_is_refused_in_any_case() {
+        for name in ["planHash", "planhash", "planParts", "dryRun", "DRYRUN"] {
+            let fault = fault(&format!("/{name}"), json!("true"));
+            assert!(fault.contains("is not known here"), "{fault}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(in crate::routes) async fn submit(
     body: RequestBody,
 ) -> Result<Response<Body>, ApiError> {
     let caller = admit(shared, &call.head.headers, Scope::RequestSubmit).await?;
+    call.query()?.refuse_dry_run()?;
     let body = read(body).await?;
     let tenant = caller.tenant().clone();
     let request = submission::read(&body, shared.settings(), tenant, caller.actor())?;

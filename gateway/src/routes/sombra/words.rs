@@ -39,6 +39,9 @@ pub(super) const NOT_SERVED: [&str; 6] = [
     "ignoreDataSiloIds",
 ];
 
+/// What binds requests to plans in the compliance API, in any case: whoever sends it must not get something that they did not approve.
+pub(super) const OF_PLANS: [&str; 3] = ["dryRun", "planHash", "planParts"];
+
 /// Switches that are checked and satisfied as they are: no receipt is sent, nothing is waited for.
 pub(super) const SATISFIED_SWITCHES: [&str; 2] = ["skipSendingReceipt", "skipWaitingPeriod"];
 

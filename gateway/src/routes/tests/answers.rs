@@ -208,6 +208,8 @@ fn shop() -> Silo {
         time_column: None,
         filter: Vec::new(),
         redact: Vec::new(),
+        columns: Vec::new(),
+        partitions: None,
         kind: DatapointKind::Data,
     };
     let path = "shop.db".into();
@@ -216,6 +218,7 @@ fn shop() -> Silo {
         name: "shop".parse().unwrap(),
         tenant: "acme".parse().unwrap(),
         kind: SiloKind::Sqlite { path, busy_timeout },
+        limits: antumbra_config::SiloLimits::default(),
         datapoints: vec![datapoint],
     }
 }

@@ -1,6 +1,7 @@
 //! The artifact and the zip, byte by byte.
 
 use antumbra_bundle::hex;
+use antumbra_config::{Attachment, Datapoint, FilesLocation, FilesSilo, Silo, SiloKind, Source};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use http::{Method, StatusCode, header};
@@ -60,6 +61,65 @@ async fn the_artifact_holds_every_row_and_hashes_to_what_it_says() {
     let mut body = answer.json();
     body["data"]["artifact"]["integritySha256"] = json!("SHA256-OF-SECTIONS");
     golden(&body, include_str!("../../../golden/compliance_artifact.json"), &job);
+}
+
+#[tokio::test]
+async fn attachments_are_named_and_stay_in_the_bundle() {
+    let files = tempfile::tempdir().unwrap();
+    for (name, bytes) in [("avatars/p-1.png", "first"), ("avatars/p-2.png", "other")] {
+        let path = files.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+    let location = FilesLocation::Local { path: files.path().to_owned() };
+    let walk = Walk::with(|settings| {
+        let attachment = |name: &str, path: &str| Datapoint {
+            name: name.parse().unwrap(),
+            source: Source::Attachment(Attachment { path: path.to_owned(), media_type: None }),
+            matches: Vec::new(),
+            key: Vec::new(),
+            ..settings.silos[0].datapoints[1].clone()
+        };
+        let datapoints = vec![
+            attachment("avatars", "avatars/{dataSubjectId}.png"),
+            attachment("scans", "scans/{dataSubjectId}.pdf"),
+        ];
+        settings.silos.push(Silo {
+            name: "disk".parse().unwrap(),
+            kind: SiloKind::Files(Box::new(FilesSilo { location, insecure_http: false })),
+            datapoints,
+            ..settings.silos[0].clone()
+        });
+    })
+    .await;
+    let id = walk.person().await.id;
+    let report = decode::<Done>(&walk.run(&id).await).audit_report;
+    let answer = walk.download(&id).await;
+    let artifact = artifact(&answer);
+    assert_eq!(hex(&Sha256::digest(sections(&answer))), artifact.integrity_sha256);
+    let section = |name: &str| artifact.sections.iter().find(|s| s.name == name).unwrap();
+    let avatars = section("disk/avatars");
+    assert_eq!((avatars.count, avatars.total_before_filter), (1, Some(1)));
+    let item = &avatars.items[0];
+    assert_eq!(item["originalName"], "avatars/p-1.png");
+    assert!(item["fileName"].as_str().unwrap().starts_with("disk/avatars"), "{item}");
+    assert_eq!(
+        (&item["bytes"], &item["sha256"]),
+        (&json!(5), &json!(hex(&Sha256::digest("first"))))
+    );
+    let scans = section("disk/scans");
+    assert_eq!((scans.count, scans.items.len()), (0, 0));
+    assert_eq!(report.section_counts["disk/avatars"], 1);
+    assert_eq!(report.total_records, 6);
+    let notes: Vec<_> =
+        report.redaction_notes.iter().filter(|note| note.starts_with("disk/")).collect();
+    assert_eq!(
+        notes,
+        [
+            "disk/avatars: 1 attachments are in the bundle; a JSON artifact names them and does not hold them",
+            "disk/scans: no file for 1 values of identifiers",
+        ]
+    );
 }
 
 #[tokio::test]
@@ -154,13 +214,13 @@ async fn head_and_a_client_that_leaves_deliver_nothing() {
 }
 
 #[tokio::test]
-async fn a_narrowed_section_says_that_nobody_counted_the_rest() {
+async fn a_narrowed_section_says_how_many_rows_there_were_before() {
     let walk = Walk::new().await;
     let window = ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z");
     for (scope, rows, total) in [
-        (json!({ "windowStart": window.0, "windowEnd": window.1 }), 2, None),
-        (json!({ "campaignIds": ["c-1"] }), 2, None),
-        (json!({ "campaignIds": ["c-1"], "windowEnd": window.1 }), 1, None),
+        (json!({ "windowStart": window.0, "windowEnd": window.1 }), 2, Some(3)),
+        (json!({ "campaignIds": ["c-1"] }), 2, Some(3)),
+        (json!({ "campaignIds": ["c-1"], "windowEnd": window.1 }), 1, Some(3)),
         (json!({ "substrates": ["web"] }), 3, Some(3)),
         (json!({ "campaignIds": [] }), 3, Some(3)),
     ] {

@@ -383,6 +383,7 @@ fn shop(path: PathBuf) -> Silo {
         name: "shop".parse().unwrap(),
         tenant: "acme".parse().unwrap(),
         kind: SiloKind::Sqlite { path, busy_timeout: "5s".parse().unwrap() },
+        limits: antumbra_config::SiloLimits::default(),
         datapoints: vec![orders, person("tickets"), person("returns"), rates, calls],
     }
 }
@@ -402,6 +403,8 @@ fn datapoint(name: &str, matches: Option<(&str, &str)>) -> Datapoint {
         time_column: None,
         filter: Vec::new(),
         redact: Vec::new(),
+        columns: Vec::new(),
+        partitions: None,
         kind: DatapointKind::Data,
     }
 }

@@ -109,12 +109,15 @@ fn shop(path: std::path::PathBuf) -> Silo {
         time_column: None,
         filter: Vec::new(),
         redact: Vec::new(),
+        columns: Vec::new(),
+        partitions: None,
         kind: DatapointKind::Data,
     };
     Silo {
         name: "shop".parse().unwrap(),
         tenant: "acme".parse().unwrap(),
         kind: SiloKind::Sqlite { path, busy_timeout: "5s".parse().unwrap() },
+        limits: antumbra_config::SiloLimits::default(),
         datapoints: vec![datapoint],
     }
 }

@@ -14,6 +14,7 @@ mod support;
 mod compliance_admission;
 mod compliance_download;
 mod compliance_jobs;
+mod compliance_plan;
 mod compliance_run;
 mod compliance_states;
 mod compliance_support;
