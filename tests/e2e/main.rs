@@ -2,8 +2,14 @@
 //!
 //! Run them with `tests/run`. Stories whose names begin with `long_` are run by `tests/run --long` only.
 
+mod adbc;
 mod demo;
+mod files;
+mod files_large;
 mod formats;
+mod http;
+mod mysql;
+mod plan;
 mod postgres;
 mod terminal;
 
@@ -11,6 +17,8 @@ mod canary;
 mod tamper;
 
 mod crash;
+mod crash_silos;
+mod partitions;
 
 mod admission;
 mod inputs;

@@ -151,6 +151,42 @@ async fn requests_are_submitted_watched_downloaded_and_cancelled() -> anyhow::Re
 }
 
 #[tokio::test]
+async fn silo_check_and_figures_tell_how_the_daemon_asks_its_silos() -> anyhow::Result<()> {
+    let house = House::new(Scale::Small)?;
+    let mut daemon = Serve::new().set("metrics.listen=127.0.0.1:0").start(&house).await?;
+    let line = daemon.said("metrics are answered address=").await?;
+    let address = line.rsplit_once("address=").map(|(_, address)| address.trim().to_owned());
+    let address = address.context("no address")?;
+    let desk = Desk::new(&house, &daemon)?;
+    let id = desk.ask(&["submit", "--data-subject", EMAIL])?.ok()?;
+    let id = id.trim().lines().last().context("no id")?.to_owned();
+    assert_eq!(desk.ask(&["watch", &id])?.code, 0);
+
+    let listen = format!("metrics.listen={address}");
+    let told = terminal(&house, &["silo", "check", "--set", &listen])?.ok()?;
+    assert!(told.contains("  daemon circuit closed, opened 0 times since it started; "), "{told}");
+    assert!(told.contains("0 waits for a budget"), "{told}");
+    let lines = terminal(&house, &["silo", "check", "--json", "--set", &listen])?.ok()?;
+    let standing =
+        lines.lines().find(|line| line.contains("the daemon")).context("no such line")?;
+    let standing: Value = serde_json::from_str(standing)?;
+    assert_eq!((&standing["circuit"], &standing["sectionsReading"]), (&json!("closed"), &json!(0)));
+    if !left_out("curl") {
+        let url = format!("http://{address}/metrics");
+        let got = command(Path::new("curl")).args(["-sSf", &url]).output()?;
+        let figures = String::from_utf8(got.stdout)?;
+        let rows = figures.lines().find(|line| line.starts_with("antumbra_silo_rows_total{"));
+        let rows = rows.and_then(|line| line.rsplit(' ').next()).context("no rows are counted")?;
+        assert!(rows.parse::<f64>()? > 0.0, "{figures}");
+        assert!(!figures.contains(EMAIL), "{figures}");
+    }
+    assert_eq!(daemon.terminate().await?, 0);
+    let told = terminal(&house, &["silo", "check", "--set", &listen])?.ok()?;
+    assert!(!told.contains("daemon"), "nobody answers: {told}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn revoked_key_stops_working_at_once_and_the_log_tells_it() -> anyhow::Result<()> {
     let house = House::new(Scale::Small)?;
     let daemon = Serve::new().start(&house).await?;

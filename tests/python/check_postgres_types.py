@@ -1,4 +1,4 @@
-"""Is every type of a PostgreSQL server in every format what docs/FORMATS.md says? Usage: check_postgres_types.py ZIP
+"""Is every type of a PostgreSQL server in every format what docs/FORMATS.md says? Usage: check_postgres_types.py ZIP [CASES]
 
 The table `nasty` has a column for each case of postgres_types.json: the first row holds the case's value, the second NULL. `csv` is
 what stands there without quotes, `text` in quotes; Parquet holds the JSON value, or `parquet`: days, microseconds, decimals as text, bytes in
@@ -54,8 +54,8 @@ def kinds(value):
     return (type(value).__name__, value)
 
 
-def main(zip_path):
-    text = (HERE / "postgres_types.json").read_text()
+def main(zip_path, of="postgres_types.json"):
+    text = (HERE / of).read_text()
     cases, exact = json.loads(text), json.loads(text, parse_float=Decimal)
     bundle = zipfile.ZipFile(zip_path)
 

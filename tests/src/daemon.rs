@@ -117,6 +117,12 @@ impl Daemon {
         self.address
     }
 
+    /// Returns its process id.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Returns its base URL.
     #[must_use]
     pub fn url(&self) -> String {

@@ -45,6 +45,14 @@ pub fn given_python() -> anyhow::Result<Option<PathBuf>> {
     if variable(PYTHON).is_some() { file(PYTHON).map(Some) } else { Ok(None) }
 }
 
+/// Returns DuckDB's library, which is an ADBC driver.
+///
+/// # Errors
+/// When `ANTUMBRA_DUCKDB` does not name a file.
+pub fn duckdb() -> anyhow::Result<PathBuf> {
+    file(DUCKDB)
+}
+
 /// Says whether a tool was left out by `tests/run --without NAME`; then says so on stderr.
 #[must_use]
 pub fn left_out(tool: &str) -> bool {
@@ -88,8 +96,9 @@ fn variable(name: &str) -> Option<String> {
 static CHOSEN: OnceLock<PathBuf> = OnceLock::new();
 
 /// The binary would take these for settings that nobody knows; it is started without them.
-pub(crate) const OURS: [&str; 4] = [BIN, PYTHON, WITHOUT, SEED];
+pub(crate) const OURS: [&str; 5] = [BIN, DUCKDB, PYTHON, WITHOUT, SEED];
 const BIN: &str = "ANTUMBRA_BIN";
+const DUCKDB: &str = "ANTUMBRA_DUCKDB";
 const PYTHON: &str = "ANTUMBRA_PYTHON";
 const WITHOUT: &str = "ANTUMBRA_WITHOUT";
 const SEED: &str = "ANTUMBRA_SEED";

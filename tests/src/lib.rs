@@ -37,7 +37,7 @@ pub use client::{Client, Reply};
 pub use compliance::Compliance;
 pub use daemon::{Daemon, Serve};
 pub use environment::{
-    binary, given_binary, given_python, left_out, python, repository, seed, use_binary,
+    binary, duckdb, given_binary, given_python, left_out, python, repository, seed, use_binary,
 };
 pub use house::{House, private};
 pub use journey::{Caller, Download, EMAIL, LOYALTY, submission, submission_of};
@@ -48,7 +48,9 @@ pub use postgres::Postgres;
 pub use prepared::{Prepared, Scale};
 pub use program::{Ran, checker, command, run, sha256_hex};
 pub use running::Running;
-pub use servers::{AppRole, Gate, Moto, MotoUser, OpenBao, Shut};
+pub use servers::{
+    Answered, AppRole, Asked, Gate, MariaDb, Moto, MotoUser, OpenBao, Rest, S3, Sail, Shut,
+};
 pub use shop_needles::ShopNeedles;
 pub use store::{JobRow, StoreView};
 pub use walk::{Step, steps, walk};

@@ -95,6 +95,14 @@ impl Postgres {
         run(Path::new("psql"), Path::new("/"), &args)?.ok()
     }
 
+    /// Returns everything it logged so far.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn log(&self) -> anyhow::Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(self.place.join("log"))?).into_owned())
+    }
+
     /// Stops it as a power cut would: no connection is ended in peace.
     ///
     /// # Errors

@@ -41,8 +41,8 @@ impl Moto {
         let free = [("INITIAL_NO_AUTH_ACTION_COUNT", FREE_CALLS)];
         let mut server =
             Server::start(Server::place()?, "moto_server", &["-H", &host, "-p", &port], &free)?;
-        let calls = Calls { client: Client::new(&format!("http://{address}")) };
-        server.answers(&calls.client, "/moto-api/").await?;
+        let calls = Calls::to(Client::new(&format!("http://{address}")));
+        server.answers(calls.client(), "/moto-api/").await?;
         let user = calls.user("antumbra").await?;
         let policy = json!({
             "Version": "2012-10-17",
@@ -103,12 +103,20 @@ impl Moto {
 }
 
 /// Calls without a valid signature.
-struct Calls {
+pub(super) struct Calls {
     client: Client,
 }
 
 impl Calls {
-    async fn user(&self, name: &str) -> anyhow::Result<MotoUser> {
+    pub(super) const fn to(client: Client) -> Self {
+        Self { client }
+    }
+
+    pub(super) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) async fn user(&self, name: &str) -> anyhow::Result<MotoUser> {
         self.iam(&format!("Action=CreateUser&UserName={name}")).await?;
         let made = self.iam(&format!("Action=CreateAccessKey&UserName={name}")).await?;
         Ok(MotoUser {
@@ -117,10 +125,11 @@ impl Calls {
         })
     }
 
-    async fn allow(&self, user: &str, policy: &Value) -> anyhow::Result<()> {
+    pub(super) async fn allow(&self, user: &str, policy: &Value) -> anyhow::Result<()> {
         let policy = urlencoded(&policy.to_string());
-        let body =
-            format!("Action=PutUserPolicy&UserName={user}&PolicyName=kms&PolicyDocument={policy}");
+        let body = format!(
+            "Action=PutUserPolicy&UserName={user}&PolicyName=allowed&PolicyDocument={policy}"
+        );
         self.iam(&body).await.map(drop)
     }
 

@@ -7,12 +7,14 @@
 mod aims;
 mod arguments;
 mod demo_export;
+mod export;
 mod figures;
 mod measure;
 mod product;
 mod report;
 mod seal;
 mod seal_ranges;
+mod small;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -21,8 +23,10 @@ use anyhow::Context;
 
 use arguments::{Arguments, Ask};
 use demo_export::DemoExport;
-use measure::measure;
+use measure::{in_turns, measure};
+use report::Report;
 use seal::Seal;
+use small::Small;
 
 fn main() -> ExitCode {
     match run() {
@@ -48,15 +52,39 @@ fn run() -> anyhow::Result<ExitCode> {
         match arguments.bench {
             "demo-export" => {
                 product::choose()?;
-                measure::<DemoExport>(&arguments).await
+                measure::<DemoExport>(&arguments).await.map(Done::Measured)
             }
-            "seal" => measure::<Seal>(&arguments).await,
+            "export" => {
+                product::choose()?;
+                let report = export::export(&arguments).await?;
+                say(&if arguments.json { report.json() } else { report.table() })?;
+                let missed = arguments.check && !report.met();
+                Ok(Done::Said(if missed { MISSED } else { 0 }))
+            }
+            "seal" => measure::<Seal>(&arguments).await.map(Done::Measured),
+            "small" => {
+                product::choose()?;
+                let bench = Small::prepare(arguments.subjects)?;
+                in_turns(&bench, &arguments).await.map(Done::Measured)
+            }
             other => anyhow::bail!("{other} has a name and no steps"),
         }
     })?;
+    let report = match report {
+        Done::Measured(report) => report,
+        Done::Said(code) => return Ok(ExitCode::from(code)),
+    };
     say(&if arguments.json { report.json() } else { report.table() })?;
     let missed = report.verdicts.iter().any(|verdict| !verdict.met);
     Ok(ExitCode::from(if arguments.check && missed { MISSED } else { 0 }))
+}
+
+/// How a bench ended.
+enum Done {
+    /// With the report of two sides.
+    Measured(Report),
+    /// With a report of its own, which was printed, and this code.
+    Said(u8),
 }
 
 fn say(text: &str) -> anyhow::Result<()> {

@@ -28,8 +28,15 @@ pub(crate) trait Bench: Sized {
 }
 
 /// Runs both sides in turns and reports.
+#[expect(clippy::future_not_send, reason = "main drives it where it stands")]
 pub(crate) async fn measure<B: Bench>(arguments: &Arguments) -> anyhow::Result<Report> {
     let bench = B::prepare().await.context("what both sides start from")?;
+    in_turns(&bench, arguments).await
+}
+
+/// Runs both sides of a bench that is prepared in turns and reports.
+#[expect(clippy::future_not_send, reason = "main drives it where it stands")]
+pub(crate) async fn in_turns<B: Bench>(bench: &B, arguments: &Arguments) -> anyhow::Result<Report> {
     let before = proc::load()?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for run in 0..arguments.runs {

@@ -127,6 +127,7 @@ impl Report {
                 let Aim { figure, unit, .. } = aim;
                 let (bound, value) = match aim.bound {
                     Bound::AtMost(most) => ("atMost", most),
+                    Bound::AtLeast(least) => ("atLeast", least),
                     Bound::TimesYardstick(least) => ("timesYardstick", least),
                 };
                 json!({ "figure": figure, bound: value, "unit": unit, "found": found, "met": met })
@@ -155,6 +156,10 @@ fn judged(aim: Aim, ours: &[Series], theirs: &[Series]) -> Verdict {
             let found = ours.map_or(f64::NAN, Series::greatest);
             Verdict { aim, found, met: found <= most }
         }
+        Bound::AtLeast(least) => {
+            let found = ours.map_or(f64::NAN, Series::least);
+            Verdict { aim, found, met: found >= least }
+        }
         Bound::TimesYardstick(least) => {
             let found = ours.zip(theirs).map_or(f64::NAN, |(ours, theirs)| ratio(ours, theirs));
             Verdict { aim, found, met: found >= least }
@@ -182,7 +187,16 @@ mod tests {
     use super::*;
 
     fn report(peak: &[f64]) -> Report {
-        let arguments = Arguments { bench: "demo-export", runs: 2, check: true, json: false };
+        let rows = Vec::new();
+        let arguments = Arguments {
+            bench: "demo-export",
+            runs: 2,
+            rows,
+            partitions: None,
+            subjects: 0,
+            check: true,
+            json: false,
+        };
         let machine = Machine { cores: 2, load_before: 0.5, load_after: 1.0 };
         let series = |name, unit, values: &[f64]| Series { name, unit, values: values.to_vec() };
         let ours = vec![series("peak RSS", "MiB", peak), series("wall", "s", &[1.0, 3.0])];
