@@ -233,11 +233,13 @@ fn crowded() -> anyhow::Result<(House, Postgres)> {
         "create table people (id integer primary key, email text not null, loyalty text not null);
          insert into people values (42, '{EMAIL}', '{LOYALTY}'), (43, 'x@example.org', 'AP-000043');
          create table events (id bigint primary key, person integer not null, at timestamptz not null, what text not null);
-         insert into events select n, 42, timestamptz '2024-01-01Z' + n * interval '1 second', repeat('event ' || n || ' ', 9)
+         insert into events select n, 42, timestamptz '2024-01-01Z' + n * interval '1 second', md5(n::text) || md5((-n)::text)
              from generate_series(1, {EVENTS}) n;
          create index on events (person, id); analyze;"
     ))?;
-    server.settle(&house, &format!("{PEOPLE}{MANY}"))?;
+    // Slow enough to be stopped in the middle, on whatever machine, and not to be made so small that all of it is one commit.
+    let slowly = "[silo.limits]\nrows_per_second = 150000\n";
+    server.settle(&house, &format!("{PEOPLE}{MANY}{slowly}"))?;
     Ok((house, server))
 }
 
