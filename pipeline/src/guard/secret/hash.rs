@@ -2,7 +2,7 @@
 
 use super::run::steps;
 
-/// What hashes begin with, or hold near their beginning. Every form that [`is_hash`] knows has one of these.
+/// What hashes begin with, or hold near their beginning. Every form that is known here has one of these.
 pub(super) const SIGNS: &[&str] = &[
     "$1$",
     "$2a$",
