@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use antumbra_crypto::Retry;
-use antumbra_pipeline::silo::{Session, Silo};
+use antumbra_pipeline::silo::Silo;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use tokio_util::task::TaskTracker;
 
@@ -29,7 +29,7 @@ fn postgres_behind_a_pooler_is_read_whatever_is_prepared_there() {
         other.batch_execute(&format!("{left}prepare another as select 1")).await.unwrap();
         let silo = silo(&pooler.url());
         for _ in 0..3 {
-            let mut session = connected(&silo).await;
+            let mut session = silo.connect().await.unwrap();
             let (shape, batches) = read(session.as_mut(), &table("t"), &ada()).await.unwrap();
             assert_eq!(column(&shape, &batches, "id"), ["1"]);
         }
@@ -56,7 +56,7 @@ fn postgres_silo_that_began_before_anything_was_prepared_goes_on() {
         let (one, two) = (silo(&pooler.url()), silo(&pooler.url()));
         for _ in 0..3 {
             for silo in [&one, &two] {
-                let mut session = connected(silo).await;
+                let mut session = silo.connect().await.unwrap();
                 let (shape, batches) = read(session.as_mut(), &table("t"), &ada()).await.unwrap();
                 assert_eq!(column(&shape, &batches, "id"), ["1"]);
             }
@@ -86,18 +86,6 @@ fn postgres_statement_of_a_name_that_is_taken_is_tried_again_later() {
         assert_eq!(error.retry(), Retry::Later, "{error}");
         assert!(error.to_string().contains("42P05"), "{error}");
     });
-}
-
-/// Connects as a job does: what a pooler turns away now, and may take later, is asked again.
-async fn connected(silo: &impl Silo) -> Box<dyn Session> {
-    for _ in 0..50 {
-        match silo.connect().await {
-            Ok(session) => return session,
-            Err(error) => assert_eq!(error.retry(), Retry::Later, "{error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the pooler never takes it");
 }
 
 async fn first(client: &Client, sql: &str) -> String {

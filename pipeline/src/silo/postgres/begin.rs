@@ -91,6 +91,11 @@ pub(super) async fn end(client: &Client) -> Result<Option<String>, Error> {
     Ok(mark)
 }
 
+/// Ends a transaction on a connection that is not used any more.
+pub(super) async fn leave(client: &Client) -> Result<(), Error> {
+    client.batch_execute("rollback").await
+}
+
 fn settings(limits: Limits) -> String {
     format!("{}{NEWER}; ", local(limits))
 }

@@ -37,6 +37,8 @@ pub(super) struct Link {
     transaction: Lock<Option<Transaction>>,
     /// A request to cancel may still be on its way.
     cancelled: AtomicBool,
+    /// Nothing runs on it, and no session can use it.
+    spoiled: AtomicBool,
     held: Lock<Option<Held>>,
 }
 
@@ -68,6 +70,7 @@ impl Link {
             seen: Lock::default(),
             transaction: Lock::default(),
             cancelled: AtomicBool::new(false),
+            spoiled: AtomicBool::new(false),
             held: Lock::default(),
         }
     }
@@ -97,7 +100,11 @@ impl Link {
         let same = left.is_none_or(|mark| mark == began.mark && mark.is_some());
         let joined = of.is_none_or(|of| began.snapshot.as_ref() == Some(of));
         *lock(&self.transaction) = Some(Transaction { began, at: Instant::now() });
-        turn.unsettled = !same || !joined;
+        if !same || !joined {
+            self.spoiled.store(true, Ordering::Relaxed);
+            begin::leave(&self.client).await?;
+        }
+        turn.unsettled = false;
         Ok(same && joined)
     }
 
@@ -105,9 +112,11 @@ impl Link {
     pub(super) async fn end(&self) -> bool {
         if self.turn.try_lock().map_or(true, |turn| turn.unsettled) {
             self.canceller.cancel().await;
+            // A pooler closes the server's connection if this one breaks within a transaction.
+            drop(timeout(GOODBYE, begin::leave(&self.client)).await);
             return false;
         }
-        if self.cancelled.load(Ordering::Relaxed) {
+        if self.spoiled.load(Ordering::Relaxed) || self.cancelled.load(Ordering::Relaxed) {
             return false;
         }
         lock(&self.seen).clear();
