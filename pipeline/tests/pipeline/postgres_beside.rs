@@ -1,10 +1,11 @@
 //! Sessions of the `postgres` silo beside and after one another: one snapshot, one connection used again, nothing remembered that has
 //! changed.
 
+use antumbra_pipeline::SiloError;
 use antumbra_pipeline::silo::postgres::PostgresSilo;
 use antumbra_pipeline::silo::{Identifiers, Session, Silo};
 
-use crate::pg_server::{PgServer, ada, cells, column, known, query, read, table, whole};
+use crate::pg_server::{PgServer, ada, cells, column, drain, known, query, read, table, whole};
 use crate::room::block_on;
 
 const ROWS: &str = "create table t (id int primary key, email text, pad text);
@@ -118,6 +119,31 @@ fn postgres_tables_that_change_between_sessions_are_described_as_they_are() {
         assert!(error.to_string().contains("column email is missing"), "{error}");
         server.run("alter table t rename column mail to email").await;
         assert_eq!(ids(session.as_mut(), &ada()).await.len(), 3);
+    });
+}
+
+/// What is remembered holds in a snapshot; a table that is changed after it, before anything of it was read, is told by its types.
+#[test]
+fn postgres_table_that_changes_behind_the_snapshot_is_not_taken_for_what_it_was() {
+    let server = PgServer::start();
+    block_on(async {
+        server.run(ROWS).await;
+        let silo = server.silo();
+        let mut session = silo.connect().await.unwrap();
+        let (shape, _) = read(session.as_mut(), &table("t"), &ada()).await.unwrap();
+        drop(session);
+        server.wait_for(WAITING, "1").await;
+        // The connection that waited has the statement; another one prepares it.
+        let mut session = silo.connect().await.unwrap();
+        let mut other = silo.connect().await.unwrap();
+        server.run("alter table t alter column pad type bytea using pad::bytea").await;
+        let batches = session.read(&table("t"), &ada(), &shape, None).await.unwrap();
+        let error = drain(batches).await.unwrap_err();
+        assert!(error.to_string().contains("0A000"), "{error}");
+        let refused = other.read(&table("t"), &ada(), &shape, None).await;
+        assert_eq!(refused.err(), Some(SiloError::ShapeChanged));
+        let now = other.describe(&table("t"), &ada()).await.unwrap();
+        assert!(now.columns != shape.columns, "{now:?}");
     });
 }
 

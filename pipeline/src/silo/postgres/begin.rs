@@ -5,8 +5,11 @@
 //! connection this is and what is prepared on it; one that is not as it was left is never used. A new line on which something is
 //! prepared already is a pooler's: what has a name of our driver's is taken away there, and nothing is left behind any more.
 
+use std::sync::Arc;
+
 use tokio_postgres::{Client, Error, SimpleQueryMessage};
 
+use super::marks::Marks;
 use super::silo::Limits;
 
 /// What a transaction said when it began.
@@ -19,13 +22,23 @@ pub(super) struct Began {
 }
 
 /// A snapshot that a transaction exports for as long as it lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Snapshot {
     /// Letters that need no quoting.
     name: String,
     /// When that server was started: no other server's snapshot of the same name is meant.
     server: String,
+    /// What the catalogue says in it, for all who read it.
+    pub(super) marks: Arc<Marks>,
 }
+
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.server == other.server
+    }
+}
+
+impl Eq for Snapshot {}
 
 /// Begins a transaction in one round trip. All settings end with it: nothing is left to whom a pooler gives the line next.
 /// The snapshot is taken by it, or is the one that is given.
@@ -45,7 +58,9 @@ pub(super) async fn begin(
     let [mark, server, name] = last_row(&said);
     let snapshot = match (of, name, server) {
         (Some(of), _, Some(server)) if server == of.server => Some(of.clone()),
-        (None, Some(name), Some(server)) if is_plain(&name) => Some(Snapshot { name, server }),
+        (None, Some(name), Some(server)) if is_plain(&name) => {
+            Some(Snapshot { name, server, marks: Arc::default() })
+        }
         _ => None,
     };
     Ok(Began { mark, snapshot })

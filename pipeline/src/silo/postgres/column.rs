@@ -93,6 +93,11 @@ impl Source {
         }
     }
 
+    /// Says whether a column that was [selected](Self::selected) has the type that this one is taken over as.
+    pub(super) fn is_sent_as(&self, column: &Column) -> bool {
+        self.cast.is_some() || base(column.type_()).oid() == self.kind.oid()
+    }
+
     pub(super) fn shape(&self) -> ColumnShape {
         ColumnShape {
             name: self.name.clone(),

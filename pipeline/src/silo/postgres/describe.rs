@@ -1,5 +1,7 @@
 //! What do a section's rows look like? The server names their types; the catalogue or a look at the rows proves the key.
 
+use antumbra_crypto::Retry;
+
 use super::column::{Order, Source};
 use super::count::{count, estimate};
 use super::facts::{Facts, matched};
@@ -19,10 +21,16 @@ pub(super) async fn describe(
     known: &Identifiers,
 ) -> Result<Shape, SiloError> {
     let rows = Rows::of(section, known, &[])?;
-    let everything = rows.everything();
-    if link.seen(&everything).is_none()
-        && let Some(facts) = link.remembered(&everything)
-    {
+    if let Some(facts) = Facts::known(link, &rows).await? {
+        match shape(link, section, known, &facts).await {
+            // The table may have changed since the snapshot was taken, whose catalogue knows nothing of it.
+            Err(error) if error.retry() != Retry::Later => link.roll_back().await?,
+            shape => return shape,
+        }
+        let facts = Facts::ask(link, section, &rows).await?;
+        return shape(link, section, known, &facts).await;
+    }
+    if let Some(facts) = link.remembered(&rows.everything()) {
         let both =
             futures::join!(Facts::ask(link, section, &rows), shape(link, section, known, &facts));
         match both {
@@ -31,7 +39,7 @@ pub(super) async fn describe(
             _ => link.roll_back().await?,
         }
     }
-    let facts = Facts::of(link, section, &rows).await?;
+    let facts = Facts::ask(link, section, &rows).await?;
     shape(link, section, known, &facts).await
 }
 

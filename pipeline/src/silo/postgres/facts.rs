@@ -1,8 +1,8 @@
 //! What is known of a selection before its rows are looked at: columns, types, what the catalogue promises?
 //!
-//! It is asked for in every session and remembered from one to the next: a session that remembers asks on the strength of it, and in
-//! the same breath whether it still holds. Within a transaction it holds once asked for: the server keeps the table locked against
-//! changes of its columns.
+//! It is remembered from one session to the next. Of tables, each snapshot says once whether it still holds; of queries, a session
+//! that remembers asks on the strength of it, and in the same breath whether it holds. Within a transaction it holds once asked for:
+//! the server keeps a table that was looked at locked against changes of its columns.
 
 use std::sync::Arc;
 
@@ -30,10 +30,25 @@ impl Facts {
         section: &SectionSpec,
         rows: &Rows,
     ) -> Result<Arc<Self>, SiloError> {
-        match link.seen(&rows.everything()) {
+        match Self::known(link, rows).await? {
             Some(facts) => Ok(facts),
             None => Self::ask(link, section, rows).await,
         }
+    }
+
+    /// Returns what this transaction knows, or what is remembered of a table that is still the same in its snapshot.
+    pub(super) async fn known(link: &Link, rows: &Rows) -> Result<Option<Arc<Self>>, SiloError> {
+        let everything = rows.everything();
+        if let Some(facts) = link.seen(&everything) {
+            return Ok(Some(facts));
+        }
+        let Some(facts) = link.remembered(&everything) else { return Ok(None) };
+        let (Some(table), Some(marks)) = (&facts.table, link.marks()) else { return Ok(None) };
+        let holds = marks.of(link, &table.name).await? == Some(&table.mark);
+        if holds {
+            link.see(everything, &facts);
+        }
+        Ok(holds.then_some(facts))
     }
 
     /// Asks the server, in one round trip if the connection was used before.

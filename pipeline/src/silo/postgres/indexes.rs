@@ -1,11 +1,13 @@
 //! What does the catalogue know of a table: its indexes, which columns cannot be NULL, how large it is?
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use tokio_postgres::Error;
 
 use super::fault;
 use super::link::Link;
+use super::marks::MARK;
 use crate::SiloError;
 use crate::silo::{SectionSource, SectionSpec};
 use crate::sql::quote;
@@ -13,6 +15,10 @@ use crate::sql::quote;
 /// A table, a view or what else is read as one.
 #[derive(PartialEq, Eq)]
 pub(super) struct Table {
+    /// Quoted.
+    pub(super) name: String,
+    /// Another one when columns or indexes are others.
+    pub(super) mark: String,
     /// Tables inherit from it: their rows are read with its own, and its indexes know nothing of them.
     inherited: bool,
     /// The letter of `pg_class.relkind`.
@@ -43,10 +49,12 @@ impl Table {
     }
 
     async fn look_up(link: &Link, name: &str) -> Result<Option<Self>, Error> {
-        let statement = link.ready(CATALOGUE, TABLE).await?;
+        let statement = link.ready(CATALOGUE, &TABLE).await?;
         let mut table = None;
         for row in link.client().query(&statement, &[&name]).await? {
             let table = table.get_or_insert(Self {
+                name: name.to_owned(),
+                mark: row.try_get(8)?,
                 kind: row.try_get(0)?,
                 inherited: row.try_get(1)?,
                 not_null: row.try_get::<_, Vec<String>>(2)?.into_iter().collect(),
@@ -130,13 +138,15 @@ fn name(section: &SectionSpec) -> Option<String> {
 }
 
 /// The generation of statements on the catalogue, which does not change.
-const CATALOGUE: u64 = u64::MAX;
+pub(super) const CATALOGUE: u64 = u64::MAX;
 /// A row for each index, and one if there is none.
-const TABLE: &str = "select c.relkind::text, \
+static TABLE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "select c.relkind::text, \
      c.relkind <> 'p' and exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid), \
      array(select a.attname::text from pg_catalog.pg_attribute a \
        where a.attrelid = c.oid and a.attnum > 0 and a.attnotnull and not a.attisdropped order by a.attnum), \
-     i.columns, i.is_primary, i.is_unique, i.is_whole, i.method \
+     i.columns, i.is_primary, i.is_unique, i.is_whole, i.method, {MARK} \
      from pg_catalog.pg_class c left join lateral (select \
        array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality k (number, place) \
          left join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number \
@@ -149,7 +159,9 @@ const TABLE: &str = "select c.relkind::text, \
        from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid \
        join pg_catalog.pg_am m on m.oid = x.relam \
        where i.indrelid = c.oid) i on true \
-     where c.oid = pg_catalog.to_regclass($1) order by i.indexrelid";
+     where c.oid = pg_catalog.to_regclass($1) order by i.indexrelid"
+    )
+});
 const BYTES: &str = "select case \
        when c.relkind = 'p' then (select coalesce(sum(pg_catalog.pg_relation_size(t.relid)), 0)::int8 \
          from pg_catalog.pg_partition_tree(c.oid) t) \

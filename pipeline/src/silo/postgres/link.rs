@@ -17,6 +17,7 @@ use super::drive::Order;
 use super::facts::Facts;
 use super::fault;
 use super::indexes::Table;
+use super::marks::Marks;
 use super::pool::{Memory, lock};
 use super::silo::Limits;
 use super::tls::Tls;
@@ -222,6 +223,28 @@ impl Link {
     /// What this transaction was told of a selection.
     pub(super) fn seen(&self, statement: &str) -> Option<Arc<Facts>> {
         lock(&self.seen).get(statement).map(Arc::clone)
+    }
+
+    /// Returns the quoted names of the tables that earlier sessions were told of.
+    pub(super) fn remembered_tables(&self) -> Vec<String> {
+        self.memory.tables()
+    }
+
+    /// Returns what the catalogue says in the snapshot of this transaction; `None` where no snapshot can be shared.
+    pub(super) fn marks(&self) -> Option<Arc<Marks>> {
+        let transaction = lock(&self.transaction);
+        Some(Arc::clone(&transaction.as_ref()?.began.snapshot.as_ref()?.marks))
+    }
+
+    /// Takes in that what is remembered of a selection holds in this transaction.
+    pub(super) fn see(&self, statement: String, facts: &Arc<Facts>) {
+        lock(&self.seen).insert(statement, Arc::clone(facts));
+    }
+
+    /// Forgets a selection that the server contradicted.
+    pub(super) fn forget(&self, statement: &str) {
+        lock(&self.seen).remove(statement);
+        self.memory.forget(statement);
     }
 
     pub(super) fn learn(

@@ -7,8 +7,9 @@
 //! taken over: with the reader in a task of its own it was 0.73 to 0.95 (`drive.rs`); a parser on a bare socket takes 0.44.
 //!
 //! A connection whose session ended well waits for the next one with the statements prepared on it (`pool.rs`, `begin.rs`); what the
-//! catalogue says is remembered and checked in the same round trip as it is used (`facts.rs`). So a section of a silo that is known
-//! costs two round trips: one to describe it, one to read it. A session can be joined by others in its snapshot, for an hour; where
+//! catalogue says of tables is remembered, and whether it still holds is asked once in a snapshot, for all of them (`marks.rs`); what a
+//! query returns is asked in the same round trip as it is used (`facts.rs`). So a section of a silo that is known costs two round trips:
+//! one to describe it, one to read it. A session can be joined by others in its snapshot, for an hour; where
 //! the server cannot share one there are none. Together they read a large table in parts; `bounds.rs` finds keys that part it.
 //!
 //! Client certificates: `sslcert` and `sslkey` in the URL. `sslnegotiation=direct` needs PostgreSQL 17 or newer; older servers
@@ -34,6 +35,7 @@ mod indexes;
 mod interval;
 mod key;
 mod link;
+mod marks;
 mod narrow;
 mod numeric;
 mod pool;

@@ -95,6 +95,17 @@ impl Memory {
         lock(&self.facts).get(statement).map(Arc::clone)
     }
 
+    /// Returns the quoted names of the tables that are remembered.
+    pub(super) fn tables(&self) -> Vec<String> {
+        let known = lock(&self.facts);
+        known.values().filter_map(|facts| Some(facts.table.as_ref()?.name.clone())).collect()
+    }
+
+    /// Forgets a selection that the server contradicted.
+    pub(super) fn forget(&self, statement: &str) {
+        lock(&self.facts).remove(statement);
+    }
+
     /// Takes in what the server said now. What it said before stays the same facts if nothing changed.
     pub(super) fn learn(
         &self,

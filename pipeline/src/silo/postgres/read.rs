@@ -68,11 +68,22 @@ pub(super) async fn prepare(
     let sql = format!("{} order by {order}", rows.select(&list.join(", ")));
     let statement =
         link.ready(facts.generation, &sql).await.map_err(|error| fault::preparing(&error))?;
+    if !fits(&statement, columns) {
+        link.forget(&rows.everything());
+        return Err(SiloError::ShapeChanged);
+    }
     let binds = bind::all(&rows.slots, statement.params());
     let place = |name: &String| columns.iter().position(|column| column.name == *name);
     let key =
         if shape.keyed { shape.ordered_by.iter().filter_map(place).collect() } else { vec![] };
     Ok(Prepared { statement, binds, batch: BatchBuilder::new(shape.schema(), columns, key) })
+}
+
+/// Says whether a statement's columns are of the types that their values are taken over as.
+fn fits(statement: &Statement, columns: &[Source]) -> bool {
+    let here = statement.columns();
+    here.len() == columns.len()
+        && here.iter().zip(columns).all(|(here, column)| column.is_sent_as(here))
 }
 
 /// Returns the rows of a section whose columns are still those of its shape.
