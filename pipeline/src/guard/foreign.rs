@@ -46,9 +46,9 @@ impl Foreign {
     /// Looks for addresses in a column.
     pub(super) fn look(&self, column: &StringArray, is_json: bool) -> Addresses {
         let mut found = Addresses::default();
-        let signs = if is_json { &*JSON_SIGNS } else { &*SIGNS };
-        let next = |bytes: &[u8], from: usize| {
-            signs.find(Input::new(bytes).range(from..)).map(|sign| sign.start())
+        let next = |bytes: &[u8], from: usize| match is_json {
+            true => JSON_SIGNS.find(Input::new(bytes).range(from..)).map(|sign| sign.start()),
+            false => at_sign(bytes, from),
         };
         texts::candidates(column, next, |row, text| {
             let mut see = |text: &str| {
@@ -99,6 +99,19 @@ impl Foreign {
                 let address = address.to_lowercase();
                 self.own.contains(&address)
             })
+    }
+}
+
+/// Returns where the next at sign is, written in whatever way, at a place or behind it. Many bytes are looked at in one step.
+fn at_sign(bytes: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let rest = bytes.get(from..)?;
+        let at = memchr::memchr3(b'@', b'%', WIDE, rest)?;
+        let here = rest.get(at..)?;
+        if AT.iter().any(|sign| here.starts_with(sign.as_bytes())) {
+            return Some(from + at);
+        }
+        from += at + 1;
     }
 }
 
@@ -214,6 +227,8 @@ fn finder(signs: &[&str]) -> AhoCorasick {
 
 const AT: [&str; 4] = ["@", ENCODED, "\u{ff20}", "\u{fe6b}"];
 const ENCODED: &str = "%40";
+/// What the wide and the small one begin with.
+const WIDE: u8 = 0xef;
 /// Bytes that are looked at before an at sign. Names of addresses have 64 at most; a longer one is cut.
 const LONGEST_NAME: usize = 256;
 /// Bytes between the brackets of a number of the network.
@@ -272,6 +287,18 @@ mod tests {
             "＠",
         ] {
             assert_eq!(left(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_at_sign_is_found_where_it_is() {
+        for (place, sign) in AT.iter().enumerate() {
+            assert!(matches!(sign.as_bytes(), [b'@' | b'%' | WIDE, ..]), "{place}");
+            let text = format!("50% é\u{ff01}{sign}{sign}");
+            let first = text.len() - 2 * sign.len();
+            assert_eq!(at_sign(text.as_bytes(), 0), Some(first), "{sign}");
+            assert_eq!(at_sign(text.as_bytes(), first + 1), Some(first + sign.len()), "{sign}");
+            assert_eq!(at_sign(text.as_bytes(), first + sign.len() + 1), None, "{sign}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, Input, MatchKind, StartKind};
+use aho_corasick::packed::{self, Searcher};
+use aho_corasick::{AhoCorasick, Input, MatchKind, Span, StartKind};
 use arrow_array::StringArray;
 
 use super::{api_key, hash, pem, telling, token};
@@ -68,10 +69,10 @@ impl Columns {
         if texts::longest(column) < SHORTEST {
             return found;
         }
-        let signs = if self.is_json { &*JSON_SIGNS } else { &*SIGNS };
-        let next = |bytes: &[u8], from: usize| match self.tells {
-            true => Some(from),
-            false => signs.find(Input::new(bytes).range(from..)).map(|sign| sign.start()),
+        let next = |bytes: &[u8], from: usize| match (self.tells, self.is_json) {
+            (true, _) => Some(from),
+            (false, true) => first(&JSON_SIGNS, bytes, from),
+            (false, false) => beginning(bytes, from),
         };
         texts::candidates(column, next, |row, text| {
             let mut see = |name: &str, text: &str| {
@@ -113,6 +114,20 @@ impl Columns {
     }
 }
 
+/// Returns where a sign may begin, at a place or behind it.
+fn beginning(bytes: &[u8], from: usize) -> Option<usize> {
+    match &*BEGINNINGS {
+        Some(found) => {
+            found.find_in(bytes, Span::from(from..bytes.len())).map(|begun| begun.start())
+        }
+        None => first(&SIGNS, bytes, from),
+    }
+}
+
+fn first(signs: &AhoCorasick, bytes: &[u8], from: usize) -> Option<usize> {
+    signs.find(Input::new(bytes).range(from..)).map(|sign| sign.start())
+}
+
 /// Judges the signs of one text. Whose text it is may have written anything: what was walked over for one sign is not walked over again
 /// for the next, so that the work stays linear.
 #[derive(Debug, Default)]
@@ -138,6 +153,18 @@ static KINDS: LazyLock<Vec<(SecretKind, &'static str)>> = LazyLock::new(|| {
 static SIGNS: LazyLock<AhoCorasick> =
     LazyLock::new(|| finder(KINDS.iter().map(|(_, sign)| *sign), false));
 
+/// Finds what all signs begin with, in many bytes at once: most of what an export reads holds nothing of it, and the automaton of all
+/// signs took a fifth of an export's time. `None` where the processor cannot do so.
+static BEGINNINGS: LazyLock<Option<Searcher>> = LazyLock::new(|| {
+    let mut beginnings: Vec<&[u8]> = KINDS
+        .iter()
+        .map(|(_, sign)| sign.as_bytes().get(..BEGINNING).unwrap_or_default())
+        .collect();
+    beginnings.sort_unstable();
+    beginnings.dedup();
+    packed::Config::new().builder().extend(beginnings).build()
+});
+
 /// Finds JSON texts that are worth a look: those with a sign, a name that may tell, or an escaped character that could hide either.
 static JSON_SIGNS: LazyLock<AhoCorasick> = LazyLock::new(|| {
     let signs = KINDS.iter().map(|(_, sign)| *sign);
@@ -153,6 +180,8 @@ fn finder(signs: impl Iterator<Item = &'static str>, in_any_case: bool) -> AhoCo
         .expect("a few short words are within every limit")
 }
 
+/// No sign is shorter.
+const BEGINNING: usize = 3;
 /// No secret is shorter: a Slack token has a sign of five bytes and ten letters.
 const SHORTEST: usize = 15;
 /// What stands in the place of a secret.
@@ -168,4 +197,36 @@ pub(super) fn every_sign() -> impl Iterator<Item = &'static str> {
 #[cfg(test)]
 pub(super) fn kind_of(text: &str) -> Option<SecretKind> {
     Columns { is_json: false, tells: false }.kind("", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_sign_has_a_beginning() {
+        for sign in every_sign() {
+            assert!(sign.len() >= BEGINNING, "{sign}");
+            for pad in 0..70 {
+                let text = format!("{}{sign}", "é-".repeat(pad));
+                assert_eq!(beginning(text.as_bytes(), 0), Some(3 * pad), "{sign}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_sign_is_passed_over(text in "[a-z0-9$_. ]{0,80}", sign in 0_usize..1_000, at in 0_usize..80, from in 0_usize..40) {
+            let (_, sign) = KINDS[sign % KINDS.len()];
+            let mut text = text;
+            text.insert_str(at.min(text.len()), sign);
+            let from = from.min(text.len());
+            let begun = beginning(text.as_bytes(), from);
+            if let Some(found) = first(&SIGNS, text.as_bytes(), from) {
+                prop_assert!(begun.is_some_and(|begun| (from..=found).contains(&begun)));
+            }
+        }
+    }
 }
