@@ -76,15 +76,21 @@ impl ParquetEncoder {
         let Some(Writers { mut file, columns }) = open.writers else {
             return Err(EncodeError::Format("a slice without rows".to_owned()));
         };
+        // What the writer writes of itself goes no further; the row group goes where it is wanted, so that it is there once.
+        let flushed = |error: std::io::Error| EncodeError::Format(error.to_string());
+        file.flush().map_err(flushed)?;
+        let start = out.len();
+        out.reserve_exact(columns.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum());
+        std::mem::swap(file.inner_mut(), out);
         let mut group = file.next_row_group().map_err(failed)?;
         for column in columns {
             column.close().map_err(failed)?.append_to_row_group(&mut group).map_err(failed)?;
         }
         let metadata = group.close().map_err(failed)?;
-        file.flush().map_err(|error| EncodeError::Format(error.to_string()))?;
-        let bytes = file.inner().get(PROLOGUE.len()..).unwrap_or_default();
-        out.extend_from_slice(bytes);
-        let mut kept = (bytes.len() as u64).to_le_bytes().to_vec();
+        file.flush().map_err(flushed)?;
+        std::mem::swap(file.inner_mut(), out);
+        let len = out.len().saturating_sub(start);
+        let mut kept = (len as u64).to_le_bytes().to_vec();
         let file = empty(&self.schema)?.file_metadata().clone();
         let rows = metadata.num_rows();
         write_footer(&with_rows(&file, rows), vec![metadata.as_ref().clone()], &mut kept)?;
