@@ -6,7 +6,8 @@ use std::time::Duration;
 use antumbra_bundle::JobObjects;
 use antumbra_config::Format;
 use antumbra_crypto::Retry;
-use antumbra_jobs::{JobState, Lease, NewSection, Progress, Request};
+use antumbra_jobs::{Job, JobState, Lease, NewSection, Progress, Request};
+use tokio::runtime::Handle;
 
 use super::backoff::{Tries, wait};
 use super::chain::Chain;
@@ -40,12 +41,7 @@ pub(super) async fn run(
 async fn work(run: &mut Run<'_>, halt: &Halt) -> Result<(), PipelineError> {
     let mut tries = Tries::new(TRIES, FIRST_PAUSE);
     loop {
-        let result = tokio::select! {
-            biased;
-            () = halt.abandoned() => Err(PipelineError::Interrupted),
-            result = Box::pin(run.attempt()) => result,
-        };
-        let Err(error) = result else { return Ok(()) };
+        let Err(error) = Box::pin(run.attempt()).await else { return Ok(()) };
         run.drop_uncommitted().await;
         if matches!(error, PipelineError::Interrupted) || !is_passing(&error) {
             return Err(error);
@@ -72,6 +68,14 @@ struct Run<'a> {
     packagings: u32,
 }
 
+/// What a try works on.
+struct Ready {
+    job: Job,
+    request: Request,
+    plan: Arc<Plan>,
+    objects: JobObjects,
+}
+
 impl<'a> Run<'a> {
     fn new(engine: &'a Arc<Engine>, lease: Lease, halt: Halt) -> Self {
         let sessions = Some(Sessions::new(&engine.parts().silos));
@@ -87,40 +91,71 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Goes on from what is committed.
+    /// Goes on from what is committed. When the job is abandoned it ends at once.
     async fn attempt(&mut self) -> Result<(), PipelineError> {
+        let halt = self.halt.clone();
+        let ready = unless_abandoned(&halt, self.prepare()).await?;
+        if ready.job.state != JobState::Packaging {
+            self.collect(&ready.plan).await?;
+        }
+        crash_point("package.begin");
+        self.packagings += 1;
+        let packaging = Packaging {
+            engine: self.engine,
+            lease: &self.lease,
+            request: &ready.request,
+            job: &ready.job,
+            plan: &ready.plan,
+            objects: &ready.objects,
+            stop: self.halt.stop(),
+            reconnected: self.collector.as_ref().is_some_and(Collector::has_reconnected),
+            attempt: self.packagings,
+        };
+        unless_abandoned(&halt, Box::pin(package(&packaging))).await
+    }
+
+    /// Makes everything ready for collecting, unless that is done.
+    async fn prepare(&mut self) -> Result<Ready, PipelineError> {
         let objects = self.objects().await?;
         let store = self.engine.store();
         let job = store.job(self.lease.job).await?;
         let request = store.request_of(self.lease.job).await?;
         let (plan, fresh) = self.plan(&request).await?;
-        if job.state != JobState::Packaging {
-            if let Some(sessions) = self.sessions.take() {
-                let (plan, objects) = (Arc::clone(&plan), objects.clone());
-                let prepared = Prepared { plan, objects, sessions, fresh };
-                let formats = formats(&request)?;
-                let (lease, halt) = (self.lease.clone(), self.halt.clone());
-                self.collector =
-                    Some(Collector::new(self.engine, lease, &job, prepared, &formats, halt)?);
-            }
-            if let Some(collector) = &mut self.collector {
-                collector.run().await?;
-            }
+        if job.state != JobState::Packaging
+            && let Some(sessions) = self.sessions.take()
+        {
+            let (plan, objects) = (Arc::clone(&plan), objects.clone());
+            let prepared = Prepared { plan, objects, sessions, fresh };
+            let formats = formats(&request)?;
+            let (lease, halt) = (self.lease.clone(), self.halt.clone());
+            self.collector =
+                Some(Collector::new(self.engine, lease, &job, prepared, &formats, halt)?);
         }
-        crash_point("package.begin");
-        self.packagings += 1;
-        package(&Packaging {
-            engine: self.engine,
-            lease: &self.lease,
-            request: &request,
-            job: &job,
-            plan: &plan,
-            objects: &objects,
-            stop: self.halt.stop(),
-            reconnected: self.collector.as_ref().is_some_and(Collector::has_reconnected),
-            attempt: self.packagings,
-        })
-        .await
+        Ok(Ready { job, request, plan, objects })
+    }
+
+    /// Collects. Many rows are encoded on a thread of their own, as that takes long between two awaits; for a few, waking it again and
+    /// again would be most of the work.
+    async fn collect(&mut self, plan: &Plan) -> Result<(), PipelineError> {
+        let Some(mut collector) = self.collector.take() else { return Ok(()) };
+        let halt = self.halt.clone();
+        let collect = async move {
+            let collected = unless_abandoned(&halt, Box::pin(collector.run())).await;
+            (collector, collected)
+        };
+        let (collector, collected) = if plan.rows_expected().is_some_and(|rows| rows < MANY_ROWS) {
+            collect.await
+        } else {
+            let runtime = Handle::current();
+            let work = tokio::task::spawn_blocking(move || runtime.block_on(collect));
+            work.await.map_err(|error| match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime is shutting down and never began it.
+                Err(_) => PipelineError::Interrupted,
+            })?
+        };
+        self.collector = Some(collector);
+        collected
     }
 
     /// Returns the job's objects; the first time after its key was unwrapped. No session is open while the root is waited for.
@@ -218,6 +253,17 @@ impl<'a> Run<'a> {
     }
 }
 
+async fn unless_abandoned<T>(
+    halt: &Halt,
+    work: impl Future<Output = Result<T, PipelineError>>,
+) -> Result<T, PipelineError> {
+    tokio::select! {
+        biased;
+        () = halt.abandoned() => Err(PipelineError::Interrupted),
+        done = work => done,
+    }
+}
+
 fn formats(request: &Request) -> Result<Vec<Format>, PipelineError> {
     request
         .formats
@@ -237,6 +283,8 @@ fn is_passing(error: &PipelineError) -> bool {
     error.retry() == Retry::Later && !matches!(error, PipelineError::Section { .. })
 }
 
+/// Rows that take long to encode.
+const MANY_ROWS: u64 = 10_000;
 /// Tries in a row, without a commit, of a job whose store or objects fail: the first and three more.
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use antumbra_jobs::{JobId, JobState, Lease, StoreError, WorkerId};
-use tokio::runtime::Handle;
 use tokio::time::{Duration, Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::chain::Chain;
 use super::job;
@@ -69,7 +69,7 @@ async fn idle(engine: &Engine, shutdown: &CancellationToken, at_most: Duration) 
     }
 }
 
-/// Does one job: on a blocking thread, because encoding takes long between two awaits; the heartbeat stays on the runtime.
+/// Does one job, as a task of its own: what takes long between two awaits has threads ([`Lanes`](super::lanes::Lanes)).
 pub(super) async fn work_on(
     engine: &Arc<Engine>,
     lease: Lease,
@@ -78,14 +78,13 @@ pub(super) async fn work_on(
 ) {
     tracing::info!(job = %lease.job, fence = lease.fence.0, "job leased");
     let halt = Halt::under(shutdown);
-    // Dropped with this future, it stops the work on its own thread, which nobody would keep the lease for.
+    // Dropped with this future, it stops the work, which nobody would keep the lease for.
     let _stop = halt.stop().clone().drop_guard();
     let begun = engine.running().begin(&lease, halt.clone());
     let (for_job, job_lease, job_halt) = (Arc::clone(engine), lease.clone(), halt.clone());
-    let handle = Handle::current();
-    let work = tokio::task::spawn_blocking(move || {
+    let work = TaskTracker::new().spawn(async move {
         let _begun = begun;
-        handle.block_on(job::run(&for_job, job_lease, job_halt))
+        Box::pin(job::run(&for_job, job_lease, job_halt)).await
     });
     tokio::pin!(work);
     let result = tokio::select! {
