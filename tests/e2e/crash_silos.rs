@@ -7,7 +7,8 @@
 use std::fs;
 
 use antumbra_e2e::{
-    Caller, EMAIL, House, LOYALTY, MariaDb, Postgres, Scale, Serve, StoreView, sha256_hex,
+    Caller, EMAIL, House, LOYALTY, MariaDb, Postgres, Scale, Serve, StoreView, checker, duckdb,
+    left_out, sha256_hex,
 };
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
@@ -72,6 +73,16 @@ async fn long_killed_thirty_times_over_sqlite() -> anyhow::Result<()> {
     dies(&house, &THIRTY).await
 }
 
+#[tokio::test]
+async fn killed_in_every_phase_over_adbc() -> anyhow::Result<()> {
+    dies_over_adbc(&SHORT).await
+}
+
+#[tokio::test]
+async fn long_killed_thirty_times_over_adbc() -> anyhow::Result<()> {
+    dies_over_adbc(&THIRTY).await
+}
+
 async fn dies_over_postgres(phases: &[(Phase, u32)]) -> anyhow::Result<()> {
     let house = House::new(Scale::Small)?;
     let server = Postgres::start("")?;
@@ -85,6 +96,23 @@ async fn dies_over_mysql(phases: &[(Phase, u32)]) -> anyhow::Result<()> {
     let server = MariaDb::start().await?;
     server.sql(&tables(&MARIADB))?;
     server.settle(&house, &datapoints())?;
+    dies(&house, phases).await
+}
+
+/// DuckDB, which tells its driver of primary keys.
+async fn dies_over_adbc(phases: &[(Phase, u32)]) -> anyhow::Result<()> {
+    if left_out("python") || left_out("adbc") {
+        return Ok(());
+    }
+    let house = House::new(Scale::Small)?;
+    let path = house.path("events.duckdb").display().to_string();
+    checker("run_duckdb.py", &[&path, &tables(&DUCKDB)])?;
+    house.set_silos(&format!(
+        "[[silo]]\nname = \"shop\"\ntype = \"adbc\"\ndriver = \"{}\"\nentrypoint = \"duckdb_adbc_init\"\n\
+         options = {{ path = \"{path}\", access_mode = \"read_only\", temp_directory = \"\" }}\n\n{}",
+        duckdb()?.display(),
+        datapoints()
+    ))?;
     dies(&house, phases).await
 }
 
@@ -199,6 +227,12 @@ const SQLITE: Dialect = Dialect {
     },
     long: "printf('%032d%032d', n * 2654435761, n * 40503)",
     joined: |name| format!("'{name} ' || n"),
+    end: "analyze;",
+};
+const DUCKDB: Dialect = Dialect {
+    numbers: |last| format!("generate_series(1, {last}) numbers (n)"),
+    long: "md5(n::text) || md5('x' || n::text)",
+    joined: |name| format!("'{name} ' || n::text"),
     end: "analyze;",
 };
 
