@@ -3,7 +3,9 @@
 //! A [`Silo`] hands out [`Session`]s; a session reads in one read-only snapshot where the silo has one. Rows come as Arrow
 //! batches over a bounded channel, so that a slow reader slows the silo and memory does not grow.
 
+mod advice;
 mod batches;
+mod bound;
 mod explained;
 pub mod files;
 mod guarded;

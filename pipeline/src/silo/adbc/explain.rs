@@ -1,13 +1,12 @@
 //! How would the database read a section? ADBC has no plan, and what databases say of theirs quotes values: the statement is shown, and
 //! that it is taken, and what would better it.
 
-use super::column::Source;
 use super::describe::{Selection, order, unkeyed, unmatched};
 use super::key::{self, Key};
 use super::link::Server;
 use super::narrow::narrow;
 use super::select::find;
-use crate::silo::{Explained, Identifiers, SectionSource, SectionSpec};
+use crate::silo::{Explained, Identifiers, SectionSpec, advice};
 use crate::sql::quote;
 use crate::{SiloError, Value};
 
@@ -25,7 +24,7 @@ pub(super) fn explain(
         }
     }
     let Selection { rows, columns } = unmatched(server, section, &filled)?;
-    let mut advice = missing(section, &columns);
+    let mut advice = advice::missing(section, |name| find(&columns, name).is_ok());
     if !advice.is_empty() {
         let statement = rows.select("*").shown().to_owned();
         return Ok(Explained { statement, plan: Vec::new(), rows: None, advice });
@@ -55,24 +54,6 @@ pub(super) fn explain(
     let statement =
         format!("{}{}", rows.select("*").shown(), order(&ordered_by, |name| Ok(quote(name)))?);
     Ok(Explained { statement, plan: Vec::new(), rows: None, advice })
-}
-
-/// A sentence for each column that settings name and the silo does not have.
-fn missing(section: &SectionSpec, columns: &[Source]) -> Vec<String> {
-    let matched: &[(String, String)] = match &section.source {
-        SectionSource::Table { matches, .. } => matches,
-        _ => &[],
-    };
-    let named = matched
-        .iter()
-        .map(|(column, _)| ("match", column))
-        .chain(section.filters.iter().map(|filter| ("filter", &filter.column)))
-        .chain(section.window.iter().map(|window| ("time_column", &window.column)))
-        .chain(section.key.iter().map(|column| ("key", column)));
-    named
-        .filter(|(_, column)| find(columns, column).is_err())
-        .map(|(setting, column)| format!("`{setting}` names column {column}, which is missing"))
-        .collect()
 }
 
 /// A value that most types have.

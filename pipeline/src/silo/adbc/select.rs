@@ -5,7 +5,7 @@ use arrow_array::RecordBatch;
 use super::bind::{self, Bind, whole};
 use super::column::{Compared, Source};
 use super::dialect::Dialect;
-use crate::silo::{Identifiers, SectionSource, SectionSpec};
+use crate::silo::{Identifiers, SectionSource, SectionSpec, bound};
 use crate::sql::{Part, Statement, quote};
 use crate::{SiloError, Value};
 
@@ -131,7 +131,7 @@ impl Rows {
         let mut alternatives = 0;
         for (name, identifier) in matches {
             let column = find(columns, name)?;
-            let values = bound(identifier, known);
+            let values = bound::values(identifier, known);
             if values.is_empty() {
                 continue;
             }
@@ -243,18 +243,7 @@ fn query(sql: &str, known: &Identifiers) -> Result<Sql, SiloError> {
         match part {
             Part::Text(text) => out.push_text(text),
             Part::Parameter { name, list } => {
-                let mut values = bound(name, known);
-                if !list && values.len() > 1 {
-                    // The e-mail's second spelling is ours, not a second value.
-                    values.truncate(known.get(name).map_or(0, Vec::len));
-                    if values.len() > 1 {
-                        let what = format!(
-                            "`= :{name}` cannot take the {} values of {name}: write `in (:{name})`",
-                            values.len()
-                        );
-                        return Err(SiloError::Settings { what });
-                    }
-                }
+                let values = bound::parameter(name, *list, known)?;
                 if values.is_empty() {
                     out.push(&Sql::of("null", format!(":{name}")));
                     continue;
@@ -284,22 +273,6 @@ fn as_text(value: Value, name: &str) -> Result<Bind, SiloError> {
             Err(SiloError::Settings { what })
         }
     }
-}
-
-/// The values of an identifier; e-mail addresses also in lower case, which most systems store.
-fn bound(identifier: &str, known: &Identifiers) -> Vec<Value> {
-    let mut bound = known.get(identifier).cloned().unwrap_or_default();
-    if identifier == "email" {
-        for index in 0..bound.len() {
-            if let Some(Value::Text(text)) = bound.get(index) {
-                let lower = Value::Text(text.to_lowercase());
-                if !bound.contains(&lower) {
-                    bound.push(lower);
-                }
-            }
-        }
-    }
-    bound
 }
 
 fn too_many(who: &str) -> SiloError {

@@ -9,7 +9,7 @@ use super::link::Server;
 use super::name::{quote, table as place_of};
 use super::narrow::{find, narrow};
 use super::order::order;
-use crate::silo::{Explained, Identifiers, SectionSource, SectionSpec};
+use crate::silo::{Explained, Identifiers, SectionSource, SectionSpec, advice};
 use crate::{SiloError, Value};
 
 /// Asks for the plan with what is known, and for the rest with values that stand for any.
@@ -28,7 +28,7 @@ pub(super) async fn explain(
         }
     }
     let Selection { rows, columns, table } = unmatched(server, section, &filled).await?;
-    let mut advice = missing(section, &columns);
+    let mut advice = advice::missing(section, |name| find(&columns, name).is_ok());
     if !advice.is_empty() {
         return Ok(Explained { statement: rows.shown(), plan: Vec::new(), rows: None, advice });
     }
@@ -36,7 +36,13 @@ pub(super) async fn explain(
     narrow(&mut rows, section, &columns)?;
     let wanted = key::wanted(section, table.as_ref(), &columns)?;
     let keyed = !wanted.is_empty() && key::is_of_fit_types(&wanted, &columns);
-    advise_key(section, table.as_ref(), &wanted, keyed, &mut advice);
+    let promised = table.as_ref().is_none_or(|table| table.promises(&wanted));
+    advice.extend(advice::key(&wanted, keyed, promised, || {
+        let columns: Vec<String> = wanted.iter().map(|name| quote(name)).collect();
+        let indexable = table.as_ref().is_some_and(Table::is_indexable);
+        let place = place(section);
+        indexable.then(|| format!("alter table {place} add unique index ({})", columns.join(", ")))
+    }));
     if let Some(table) = &table {
         advise_indexes(section, table, &mut advice);
         advise_types(section, &columns, &mut advice);
@@ -50,66 +56,11 @@ pub(super) async fn explain(
     Ok(Explained { statement, plan, rows: expected.filter(|_| all_known), advice })
 }
 
-/// A sentence for each column that settings name and the silo does not have.
-fn missing(section: &SectionSpec, columns: &[Source]) -> Vec<String> {
-    let named = matched(section)
-        .iter()
-        .map(|(column, _)| ("match", column))
-        .chain(section.filters.iter().map(|filter| ("filter", &filter.column)))
-        .chain(section.window.iter().map(|window| ("time_column", &window.column)))
-        .chain(section.key.iter().map(|column| ("key", column)));
-    named
-        .filter(|(_, column)| find(columns, column).is_err())
-        .map(|(setting, column)| format!("`{setting}` names column {column}, which is missing"))
-        .collect()
-}
-
-fn matched(section: &SectionSpec) -> &[(String, String)] {
-    match &section.source {
-        SectionSource::Table { matches, .. } => matches,
-        _ => &[],
-    }
-}
-
-fn advise_key(
-    section: &SectionSpec,
-    table: Option<&Table>,
-    key: &[String],
-    fit: bool,
-    advice: &mut Vec<String>,
-) {
-    let names = key.join(", ");
-    if key.is_empty() {
-        advice.push(
-            "it has no key: rows are sorted by all columns, and reading begins again after an interruption; set `key` to \
-             columns that are unique and not null"
-                .to_owned(),
-        );
-    } else if !fit {
-        advice.push(format!("key ({names}) has a type that cannot be one: it counts as none"));
-    } else if let Some(table) = table
-        && !table.promises(key)
-    {
-        let how = if table.is_indexable() {
-            let columns: Vec<String> = key.iter().map(|name| quote(name)).collect();
-            format!(
-                ": `alter table {} add unique index ({})`, columns not null",
-                place(section),
-                columns.join(", ")
-            )
-        } else {
-            String::new()
-        };
-        advice
-            .push(format!("key ({names}) is proven by no index, so all rows are read twice{how}"));
-    }
-}
-
 fn advise_indexes(section: &SectionSpec, table: &Table, advice: &mut Vec<String>) {
     if !table.is_indexable() || table.bytes < SMALL {
         return;
     }
-    let matched = if section.tenant_wide { &[][..] } else { matched(section) };
+    let matched = if section.tenant_wide { &[][..] } else { advice::matched(section) };
     let equal = matched
         .iter()
         .map(|(column, _)| column)
@@ -129,7 +80,7 @@ fn advise_indexes(section: &SectionSpec, table: &Table, advice: &mut Vec<String>
 
 /// An identifier that is most often a text, beside a column that takes none, selects nothing.
 fn advise_types(section: &SectionSpec, columns: &[Source], advice: &mut Vec<String>) {
-    for (name, identifier) in matched(section) {
+    for (name, identifier) in advice::matched(section) {
         let mail = Value::Text(MAIL.to_owned());
         if identifier == "email"
             && let Ok(column) = find(columns, name)

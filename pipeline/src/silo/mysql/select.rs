@@ -6,8 +6,8 @@ use super::bind;
 use super::column::Source;
 use super::compare::{MOST_PARAMETERS, Text, as_ordered, one_of, too_many};
 use super::name::{quote, table};
-use crate::silo::{Identifiers, SectionSource, SectionSpec};
-use crate::sql::{Part, Statement};
+use crate::silo::{Identifiers, SectionSource, SectionSpec, bound};
+use crate::sql::{Part, Statement, either, select};
 use crate::{SiloError, Value};
 
 /// The rows of a section: where they come from and which of them, twice: for the server with `?`, for people with names.
@@ -73,14 +73,14 @@ impl Rows {
 
     /// The statement that selects `list`.
     pub(super) fn select(&self, list: &str) -> String {
-        join(list, &self.from.sql, self.conditions.iter().map(|text| &*text.sql))
+        select(list, &self.from.sql, self.conditions.iter().map(|text| &*text.sql))
     }
 
     /// The statement that selects `list`, other words in place of a parameter.
     pub(super) fn with(&self, site: &Site, words: &str, list: &str) -> String {
         let mut from = self.from.sql.clone();
         from.replace_range(site.written.clone(), words);
-        join(list, &from, std::iter::empty())
+        select(list, &from, std::iter::empty())
     }
 
     /// The same rows, some parameters written in other words: `words` says how each one is, nothing if it stays.
@@ -125,7 +125,7 @@ impl Rows {
 
     /// The statement for people, all columns selected.
     pub(super) fn shown(&self) -> String {
-        join("*", &self.from.shown, self.conditions.iter().map(|text| &*text.shown))
+        select("*", &self.from.shown, self.conditions.iter().map(|text| &*text.shown))
     }
 
     /// Adds a condition on one parameter.
@@ -180,7 +180,7 @@ impl Rows {
     ) -> Result<(), SiloError> {
         let mut any: Vec<Text> = Vec::new();
         for (name, identifier) in matches {
-            let values = bound(identifier, known);
+            let values = bound::values(identifier, known);
             let Some(column) = columns.iter().find(|column| column.name == *name) else { continue };
             if !values.is_empty() {
                 let one = one_of(column, &values, identifier)?;
@@ -219,7 +219,7 @@ impl Rows {
                     text.shown.push_str(piece);
                 }
                 Part::Parameter { name, list } => {
-                    let values = parameter(name, *list, known)?;
+                    let values = bound::parameter(name, *list, known)?;
                     let (written, bound) = (text.sql.len(), binds.len());
                     let is_known = !values.is_empty();
                     text.sql.push_str(&vec!["?"; values.len().max(1)].join(", "));
@@ -253,55 +253,6 @@ fn as_text(value: Value) -> Bind {
         (Some(text), _) => Bind::Bytes(text.into_bytes()),
         (None, Value::Bytes(bytes)) => Bind::Bytes(bytes),
         (None, _) => Bind::NULL,
-    }
-}
-
-/// The values of a query's parameter.
-fn parameter(name: &str, list: bool, known: &Identifiers) -> Result<Vec<Value>, SiloError> {
-    let mut values = bound(name, known);
-    if !list && values.len() > 1 {
-        // The e-mail's second spelling is ours, not a second value.
-        values.truncate(known.get(name).map_or(0, Vec::len));
-        if values.len() > 1 {
-            let what = format!(
-                "`= :{name}` cannot take the {} values of {name}: write `in (:{name})`",
-                values.len()
-            );
-            return Err(SiloError::Settings { what });
-        }
-    }
-    Ok(values)
-}
-
-/// The values of an identifier; e-mail addresses also in lower case, which most systems store.
-fn bound(identifier: &str, known: &Identifiers) -> Vec<Value> {
-    let mut bound = known.get(identifier).cloned().unwrap_or_default();
-    if identifier == "email" {
-        for index in 0..bound.len() {
-            if let Some(Value::Text(text)) = bound.get(index) {
-                let lower = Value::Text(text.to_lowercase());
-                if !bound.contains(&lower) {
-                    bound.push(lower);
-                }
-            }
-        }
-    }
-    bound
-}
-
-fn join<'a>(list: &str, from: &str, conditions: impl Iterator<Item = &'a str>) -> String {
-    let conditions: Vec<&str> = conditions.collect();
-    if conditions.is_empty() {
-        format!("select {list} from {from}")
-    } else {
-        format!("select {list} from {from} where {}", conditions.join(" and "))
-    }
-}
-
-fn either(conditions: &[String]) -> String {
-    match conditions {
-        [one] => one.clone(),
-        many => format!("({})", many.join(" or ")),
     }
 }
 

@@ -14,7 +14,7 @@ use super::key;
 use super::link::Link;
 use super::narrow::{find, narrow};
 use super::select::{ALIAS, Rows};
-use crate::silo::{Explained, Identifiers, SectionSource, SectionSpec};
+use crate::silo::{Explained, Identifiers, SectionSource, SectionSpec, advice};
 use crate::sql::quote;
 use crate::{SiloError, Value};
 
@@ -36,7 +36,7 @@ pub(super) async fn explain(
     let facts = Facts::of(link, section, &Rows::of(section, &filled, &[])?).await?;
     let columns = &facts.columns;
     let mut rows = Rows::of(section, &filled, columns)?;
-    let mut advice = missing(section, columns);
+    let mut advice = advice::missing(section, |name| find(columns, name).is_ok());
     if !advice.is_empty() {
         return Ok(Explained { statement: rows.shown(), plan: Vec::new(), rows: None, advice });
     }
@@ -44,7 +44,13 @@ pub(super) async fn explain(
     let table = facts.table.as_ref();
     let wanted = key::wanted(section, table, columns)?;
     let keyed = !wanted.is_empty() && key::is_of_fit_types(&wanted, columns);
-    advise_key(section, table, &wanted, keyed, &mut advice);
+    let promised = table.is_none_or(|table| table.promises(&wanted));
+    advice.extend(advice::key(&wanted, keyed, promised, || {
+        let columns: Vec<String> = wanted.iter().map(|name| quote(name)).collect();
+        let indexable = table.is_some_and(Table::is_indexable);
+        let place = place(section);
+        indexable.then(|| format!("create unique index on {place} ({})", columns.join(", ")))
+    }));
     if let Some(table) = table {
         advise_indexes(section, table, Table::bytes(link, section).await?, &mut advice);
     }
@@ -95,58 +101,6 @@ async fn generic_plan(
 fn expected(plan: &[String]) -> Option<u64> {
     let (_, rest) = plan.first()?.split_once(" rows=")?;
     rest.split(' ').next()?.parse().ok()
-}
-
-/// A sentence for each column that settings name and the silo does not have.
-fn missing(section: &SectionSpec, columns: &[Source]) -> Vec<String> {
-    let matched = match &section.source {
-        SectionSource::Table { matches, .. } => matches.as_slice(),
-        _ => &[],
-    };
-    let named = matched
-        .iter()
-        .map(|(column, _)| ("match", column))
-        .chain(section.filters.iter().map(|filter| ("filter", &filter.column)))
-        .chain(section.window.iter().map(|window| ("time_column", &window.column)))
-        .chain(section.key.iter().map(|column| ("key", column)));
-    named
-        .filter(|(_, column)| find(columns, column).is_err())
-        .map(|(setting, column)| format!("`{setting}` names column {column}, which is missing"))
-        .collect()
-}
-
-fn advise_key(
-    section: &SectionSpec,
-    table: Option<&Table>,
-    key: &[String],
-    fit: bool,
-    advice: &mut Vec<String>,
-) {
-    let names = key.join(", ");
-    if key.is_empty() {
-        advice.push(
-            "it has no key: rows are sorted by all columns, and reading begins again after an interruption; set `key` to \
-             columns that are unique and not null"
-                .to_owned(),
-        );
-    } else if !fit {
-        advice.push(format!("key ({names}) has a type that cannot be one: it counts as none"));
-    } else if let Some(table) = table
-        && !table.promises(key)
-    {
-        let how = if table.is_indexable() {
-            let columns: Vec<String> = key.iter().map(|name| quote(name)).collect();
-            format!(
-                ": `create unique index on {} ({})`, columns not null",
-                place(section),
-                columns.join(", ")
-            )
-        } else {
-            String::new()
-        };
-        advice
-            .push(format!("key ({names}) is proven by no index, so all rows are read twice{how}"));
-    }
 }
 
 fn advise_indexes(section: &SectionSpec, table: &Table, bytes: i64, advice: &mut Vec<String>) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::bind::Slot;
 use super::column::Source;
-use crate::silo::{Identifiers, SectionSource, SectionSpec};
-use crate::sql::{Part, Statement, quote};
+use crate::silo::{Identifiers, SectionSource, SectionSpec, bound};
+use crate::sql::{Part, Statement, either, quote, select};
 use crate::{SiloError, Value};
 
 /// The rows of a section: where they come from and which of them, twice: for the server with `$n`, for people with names.
@@ -48,17 +48,17 @@ impl Rows {
 
     /// The statement that selects `list`.
     pub(super) fn select(&self, list: &str) -> String {
-        join(list, &self.from.sql, self.conditions.iter().map(|text| &*text.sql))
+        select(list, &self.from.sql, self.conditions.iter().map(|text| &*text.sql))
     }
 
     /// The statement for people, all columns selected.
     pub(super) fn shown(&self) -> String {
-        join("*", &self.from.shown, self.conditions.iter().map(|text| &*text.shown))
+        select("*", &self.from.shown, self.conditions.iter().map(|text| &*text.shown))
     }
 
     /// The statement that selects everything there is, whatever the conditions; for its columns.
     pub(super) fn everything(&self) -> String {
-        join("*", &self.from.sql, std::iter::empty())
+        select("*", &self.from.sql, std::iter::empty())
     }
 
     /// Adds a condition on one parameter; `make` is given how the parameter is written.
@@ -101,7 +101,7 @@ impl Rows {
     fn matching(&mut self, matches: &[(String, String)], known: &Identifiers, columns: &[Source]) {
         let mut any = Vec::new();
         for (column, identifier) in matches {
-            let values = bound(identifier, known);
+            let values = bound::values(identifier, known);
             if !values.is_empty() {
                 let source = columns.iter().find(|source| source.name == *column);
                 let equals = source.map_or_else(|| "=".to_owned(), Source::equals);
@@ -138,7 +138,7 @@ impl Rows {
                     text.shown.push_str(piece);
                 }
                 Part::Parameter { name, list } => {
-                    let values: Arc<[Value]> = parameter(name, *list, known)?.into();
+                    let values: Arc<[Value]> = bound::parameter(name, *list, known)?.into();
                     let mut marks = Vec::with_capacity(values.len());
                     for index in 0..values.len().max(1) {
                         slots.push(match values.len() {
@@ -167,55 +167,6 @@ impl Rows {
             shown: format!("({}{end}) as rows", text.shown),
         };
         Ok(Self { from, conditions: Vec::new(), slots })
-    }
-}
-
-/// The values of a query's parameter.
-fn parameter(name: &str, list: bool, known: &Identifiers) -> Result<Vec<Value>, SiloError> {
-    let mut values = bound(name, known);
-    if !list && values.len() > 1 {
-        // The e-mail's second spelling is ours, not a second value.
-        values.truncate(known.get(name).map_or(0, Vec::len));
-        if values.len() > 1 {
-            let what = format!(
-                "`= :{name}` cannot take the {} values of {name}: write `in (:{name})`",
-                values.len()
-            );
-            return Err(SiloError::Settings { what });
-        }
-    }
-    Ok(values)
-}
-
-/// The values of an identifier; e-mail addresses also in lower case, which most systems store.
-fn bound(identifier: &str, known: &Identifiers) -> Vec<Value> {
-    let mut bound = known.get(identifier).cloned().unwrap_or_default();
-    if identifier == "email" {
-        for index in 0..bound.len() {
-            if let Some(Value::Text(text)) = bound.get(index) {
-                let lower = Value::Text(text.to_lowercase());
-                if !bound.contains(&lower) {
-                    bound.push(lower);
-                }
-            }
-        }
-    }
-    bound
-}
-
-fn join<'a>(list: &str, from: &str, conditions: impl Iterator<Item = &'a str>) -> String {
-    let conditions: Vec<&str> = conditions.collect();
-    if conditions.is_empty() {
-        format!("select {list} from {from}")
-    } else {
-        format!("select {list} from {from} where {}", conditions.join(" and "))
-    }
-}
-
-fn either(conditions: &[String]) -> String {
-    match conditions {
-        [one] => one.clone(),
-        many => format!("({})", many.join(" or ")),
     }
 }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::fault;
 use super::select;
-use crate::silo::{Explained, Identifiers, SectionSource, SectionSpec};
+use crate::silo::{Explained, Identifiers, SectionSource, SectionSpec, advice};
 use crate::sql::quote;
 use crate::{SiloError, Value};
 
@@ -56,22 +56,13 @@ pub(super) fn explain(
 
 /// A sentence for each column that settings name and the table does not have.
 fn missing(db: &Connection, section: &SectionSpec) -> Result<Vec<String>, SiloError> {
-    let SectionSource::Table { matches, .. } = &section.source else { return Ok(Vec::new()) };
     let Some((schema, table)) = super::key::place_of(section) else { return Ok(Vec::new()) };
     let columns = texts(db, "select name from pragma_table_xinfo(?1, ?2)", [table, schema])?;
     if columns.is_empty() {
         return Err(SiloError::Missing { what: format!("table: {table}") });
     }
-    let named = matches
-        .iter()
-        .map(|(column, _)| ("match", column))
-        .chain(section.filters.iter().map(|filter| ("filter", &filter.column)))
-        .chain(section.window.iter().map(|window| ("time_column", &window.column)))
-        .chain(section.key.iter().map(|column| ("key", column)));
-    Ok(named
-        .filter(|(_, column)| !columns.iter().any(|name| name.eq_ignore_ascii_case(column)))
-        .map(|(setting, column)| format!("`{setting}` names column {column}, which is missing"))
-        .collect())
+    let has = |column: &str| columns.iter().any(|name| name.eq_ignore_ascii_case(column));
+    Ok(advice::missing(section, has))
 }
 
 fn key_of(db: &Connection, section: &SectionSpec) -> Result<Vec<String>, SiloError> {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::types::Value as Sql;
 
-use crate::silo::{Identifiers, SectionSource, SectionSpec};
+use crate::silo::{Identifiers, SectionSource, SectionSpec, bound};
 use crate::sql::{Part, Statement, quote};
 use crate::{SiloError, Value};
 
@@ -94,7 +94,7 @@ fn table(
     if !section.tenant_wide {
         let mut conditions = Vec::new();
         for (column, identifier) in matches {
-            let values = bound(identifier, known);
+            let values: Vec<Sql> = bound::values(identifier, known).iter().map(to_sql).collect();
             if !values.is_empty() {
                 let column = quote(column);
                 conditions.push((
@@ -125,18 +125,8 @@ fn query(sql: &str, known: &Identifiers) -> Result<Rows, SiloError> {
                 rows.shown.push_str(text);
             }
             Part::Parameter { name, list } => {
-                let mut values = bound(name, known);
-                if !*list && values.len() > 1 {
-                    // The e-mail's second spelling is ours, not a second value.
-                    values.truncate(known.get(name).map_or(0, Vec::len));
-                    if values.len() > 1 {
-                        let what = format!(
-                            "`= :{name}` cannot take the {} values of {name}: write `in (:{name})`",
-                            values.len()
-                        );
-                        return Err(SiloError::Settings { what });
-                    }
-                }
+                let values = bound::parameter(name, *list, known)?;
+                let mut values: Vec<Sql> = values.iter().map(to_sql).collect();
                 if values.is_empty() {
                     values.push(Sql::Null);
                 }
@@ -153,23 +143,6 @@ fn query(sql: &str, known: &Identifiers) -> Result<Rows, SiloError> {
         rows.shown.push('\n');
     }
     Ok(rows)
-}
-
-/// The values of an identifier; e-mail addresses also in lower case, which most systems store.
-fn bound(identifier: &str, known: &Identifiers) -> Vec<Sql> {
-    let values = known.get(identifier).map_or(&[][..], Vec::as_slice);
-    let mut bound: Vec<Sql> = values.iter().map(to_sql).collect();
-    if identifier == "email" {
-        for value in values {
-            if let Value::Text(text) = value {
-                let lower = Sql::Text(text.to_lowercase());
-                if !bound.contains(&lower) {
-                    bound.push(lower);
-                }
-            }
-        }
-    }
-    bound
 }
 
 fn marks(count: usize) -> String {
