@@ -69,7 +69,7 @@ async fn idle(engine: &Engine, shutdown: &CancellationToken, at_most: Duration) 
     }
 }
 
-/// Does one job, as a task of its own: what takes long between two awaits has threads ([`Lanes`](super::lanes::Lanes)).
+/// Does one job, as a task of its own: the heartbeat goes on whatever the job does.
 pub(super) async fn work_on(
     engine: &Arc<Engine>,
     lease: Lease,
