@@ -15,12 +15,13 @@
 # it protects; a KMS, a vault or a mounted secret keeps it elsewhere. `docker run … antumbra keys generate` makes the rest once.
 
 FROM rust:1.95-slim-bookworm AS build
-# ring, SQLite and zstd are compiled from C.
+# ring, SQLite, zstd and jemalloc are compiled from C.
 RUN apt-get update \
  && apt-get install -y --no-install-recommends gcc libc6-dev make \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY crypto crypto
 COPY config config
 COPY pipeline pipeline
