@@ -64,7 +64,7 @@ pub struct Export {
     pub foreign_identifiers: GuardAction,
     /// How much memory the rows of one job may take up between its silos and its sealed objects: a quarter those of the section whose
     /// turn it is, a quarter those of sections that are read ahead, the rest what is made of them; reading waits then. A row that is
-    /// larger than a quarter is refused.
+    /// larger than a sixteenth is refused: it is there several times before it is sealed.
     pub max_memory: ByteSize,
 }
 

@@ -30,6 +30,7 @@ mod tls;
 
 mod artifact;
 mod memory;
+mod memory_rows;
 
 mod keys_destroyed;
 mod keys_rotation;

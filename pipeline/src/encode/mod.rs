@@ -8,6 +8,7 @@ mod csv;
 mod encoder;
 mod json;
 mod parquet;
+mod row_group;
 #[cfg(test)]
 mod tests;
 

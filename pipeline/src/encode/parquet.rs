@@ -8,29 +8,25 @@
 //! since that is what `DuckDB` reads as it; the least one would be a day in the past. The time 24:00:00 is refused: Parquet has
 //! no such time, and pyarrow reads midnight.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Time64MicrosecondType, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
-use arrow_select::concat::concat_batches;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{
-    ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves,
-};
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{
     FileMetaData, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData,
 };
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::EncodeError;
 use super::cell::refuse;
+use super::row_group::{RowGroup, without_rows};
 use crate::text::moment;
 
 pub(super) const PROLOGUE: &[u8] = b"PAR1";
@@ -39,19 +35,6 @@ pub(super) const PROLOGUE: &[u8] = b"PAR1";
 pub(crate) struct ParquetEncoder {
     schema: SchemaRef,
     open: Option<RowGroup>,
-}
-
-#[derive(Default)]
-struct RowGroup {
-    /// From the first run on, which decides how columns are written.
-    writers: Option<Writers>,
-    /// Rows that do not fill a run yet.
-    waiting: Vec<RecordBatch>,
-}
-
-struct Writers {
-    file: SerializedFileWriter<Vec<u8>>,
-    columns: Vec<ArrowColumnWriter>,
 }
 
 impl ParquetEncoder {
@@ -64,36 +47,20 @@ impl ParquetEncoder {
     }
 
     pub(super) fn rows(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
-        self.open.get_or_insert_default().write(&holdable(batch)?)
+        let batch = holdable(batch)?;
+        self.open.get_or_insert_with(|| RowGroup::new(&self.schema)).write(&batch)
     }
 
     /// Appends the row group and returns its length and metadata.
     pub(super) fn end_slice(&mut self, out: &mut Vec<u8>) -> Result<Vec<u8>, EncodeError> {
-        let Some(mut open) = self.open.take() else {
-            return Err(EncodeError::Format("a slice without rows".to_owned()));
-        };
-        open.write_waiting()?;
-        let Some(Writers { mut file, columns }) = open.writers else {
-            return Err(EncodeError::Format("a slice without rows".to_owned()));
-        };
-        // What the writer writes of itself goes no further; the row group goes where it is wanted, so that it is there once.
-        let flushed = |error: std::io::Error| EncodeError::Format(error.to_string());
-        file.flush().map_err(flushed)?;
+        let open = self.open.take().ok_or_else(without_rows)?;
         let start = out.len();
-        out.reserve_exact(columns.iter().map(ArrowColumnWriter::get_estimated_total_bytes).sum());
-        std::mem::swap(file.inner_mut(), out);
-        let mut group = file.next_row_group().map_err(failed)?;
-        for column in columns {
-            column.close().map_err(failed)?.append_to_row_group(&mut group).map_err(failed)?;
-        }
-        let metadata = group.close().map_err(failed)?;
-        file.flush().map_err(flushed)?;
-        std::mem::swap(file.inner_mut(), out);
+        let metadata = open.end(&self.schema, out)?;
         let len = out.len().saturating_sub(start);
         let mut kept = (len as u64).to_le_bytes().to_vec();
         let file = empty(&self.schema)?.file_metadata().clone();
         let rows = metadata.num_rows();
-        write_footer(&with_rows(&file, rows), vec![metadata.as_ref().clone()], &mut kept)?;
+        write_footer(&with_rows(&file, rows), vec![metadata], &mut kept)?;
         Ok(kept)
     }
 
@@ -122,111 +89,6 @@ impl ParquetEncoder {
 impl std::fmt::Debug for ParquetEncoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ParquetEncoder").field("schema", &self.schema).finish_non_exhaustive()
-    }
-}
-
-impl RowGroup {
-    /// Writes rows in runs of [`RUN_ROWS`]; those behind the last whole run wait.
-    ///
-    /// The writer looks whether a page or its dictionary is full after each call, so that calls whose lengths came from the
-    /// silo's batches would make pages that depend on where reading began.
-    fn write(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
-        // Only the rows that fill up what waits are copied.
-        let missing = RUN_ROWS.saturating_sub(self.waiting_rows()).min(batch.num_rows());
-        let mut at = 0;
-        if !self.waiting.is_empty() {
-            self.waiting.push(batch.slice(0, missing));
-            at = missing;
-            if self.waiting_rows() < RUN_ROWS {
-                return Ok(());
-            }
-            self.write_waiting()?;
-        }
-        while batch.num_rows() - at >= RUN_ROWS {
-            self.write_run(&batch.slice(at, RUN_ROWS))?;
-            at += RUN_ROWS;
-        }
-        if at < batch.num_rows() {
-            self.waiting.push(batch.slice(at, batch.num_rows() - at));
-        }
-        Ok(())
-    }
-
-    /// Writes what waits, a run or the slice's last rows.
-    fn write_waiting(&mut self) -> Result<(), EncodeError> {
-        let joined = match self.waiting.as_slice() {
-            [] => return Ok(()),
-            [one] => one.clone(),
-            [first, ..] => concat_batches(first.schema_ref(), &self.waiting)
-                .map_err(|error| EncodeError::Format(error.to_string()))?,
-        };
-        self.waiting.clear();
-        self.write_run(&joined)
-    }
-
-    fn waiting_rows(&self) -> usize {
-        self.waiting.iter().map(RecordBatch::num_rows).sum()
-    }
-
-    fn write_run(&mut self, run: &RecordBatch) -> Result<(), EncodeError> {
-        let Writers { columns, .. } = match &mut self.writers {
-            Some(writers) => writers,
-            none => none.insert(Writers::of(run)?),
-        };
-        let mut writers = columns.iter_mut();
-        for (field, column) in run.schema_ref().fields().iter().zip(run.columns()) {
-            for leaf in compute_leaves(field, column).map_err(failed)? {
-                let Some(writer) = writers.next() else {
-                    return Err(EncodeError::Format(
-                        "a column has more leaves than writers".to_owned(),
-                    ));
-                };
-                writer.write(&leaf).map_err(failed)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Writers {
-    /// Makes writers for a row group that begins with `first`.
-    fn of(first: &RecordBatch) -> Result<Self, EncodeError> {
-        let mut plain = Vec::new();
-        if first.num_rows() == RUN_ROWS {
-            let columns = first.schema_ref().fields().iter().zip(first.columns());
-            let varied = columns.filter(|(_, column)| 2 * distinct(column) > RUN_ROWS);
-            plain.extend(varied.map(|(field, _)| field.name().clone()));
-        }
-        let (file, factory): (_, ArrowRowGroupWriterFactory) =
-            writer(first.schema_ref(), &plain)?.into_serialized_writer().map_err(failed)?;
-        let columns = factory.create_column_writers(0).map_err(failed)?;
-        Ok(Self { file, columns })
-    }
-}
-
-/// Counts the different values of a column; none where the writer makes no dictionary.
-fn distinct(column: &ArrayRef) -> usize {
-    let mut seen: HashSet<&[u8]> = HashSet::new();
-    match (column.data_type(), column.data_type().primitive_width()) {
-        (DataType::Utf8, _) => {
-            let texts = column.as_string::<i32>().iter().flatten();
-            seen.extend(texts.map(str::as_bytes));
-            seen.len()
-        }
-        (DataType::Binary, _) => {
-            seen.extend(column.as_binary::<i32>().iter().flatten());
-            seen.len()
-        }
-        (_, Some(width)) => {
-            let data = column.to_data();
-            let values = data.buffers().first().map_or(&[][..], |buffer| buffer.as_slice());
-            let values = values.get(data.offset() * width..).unwrap_or_default();
-            // What stands under a NULL is anything.
-            let rows = values.chunks_exact(width).take(data.len()).enumerate();
-            seen.extend(rows.filter(|(row, _)| column.is_valid(*row)).map(|(_, value)| value));
-            seen.len()
-        }
-        _ => 0,
     }
 }
 
@@ -272,7 +134,10 @@ fn infinite<T: ArrowPrimitiveType>(
 
 /// Makes a writer; the columns named `plain` get no dictionary: where hardly a value repeats, making one is a quarter of the work
 /// and saves nothing.
-fn writer(schema: &SchemaRef, plain: &[String]) -> Result<ArrowWriter<Vec<u8>>, EncodeError> {
+pub(super) fn writer(
+    schema: &SchemaRef,
+    plain: &[String],
+) -> Result<ArrowWriter<Vec<u8>>, EncodeError> {
     let level = ZstdLevel::try_new(1).map_err(failed)?;
     let properties = plain.iter().fold(WriterProperties::builder(), |properties, name| {
         properties.set_column_dictionary_enabled(ColumnPath::from(vec![name.clone()]), false)
@@ -281,6 +146,7 @@ fn writer(schema: &SchemaRef, plain: &[String]) -> Result<ArrowWriter<Vec<u8>>, 
         .set_compression(Compression::ZSTD(level))
         .set_created_by("antumbra".to_owned())
         .set_max_row_group_row_count(None)
+        .set_data_page_size_limit(PAGE_BYTES)
         // Page indexes would have to be kept and moved too; readers prune by row group.
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true)
@@ -340,12 +206,13 @@ fn moved(
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
-fn failed(error: ParquetError) -> EncodeError {
+pub(super) fn failed(error: ParquetError) -> EncodeError {
     EncodeError::Format(error.to_string())
 }
 
-/// Rows handed to the writer at once, counted from the beginning of the slice; its own batches are as long.
-const RUN_ROWS: usize = 1_024;
+/// Bytes of a page before it is compressed, about: a page is there as values, as bytes and compressed, for each column. Readers that
+/// want less than a row group read fewer bytes of smaller pages; a tenth of the writer's default takes hardly more room.
+const PAGE_BYTES: usize = 128 << 10;
 
 #[cfg(test)]
 mod tests {

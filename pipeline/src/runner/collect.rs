@@ -73,14 +73,22 @@ pub(super) struct Memory {
     pub(super) turn: RowMemory,
     /// Those of all sections that are read ahead.
     pub(super) ahead: RowMemory,
-    /// Bytes of one row, at most: it is there several times, as it came and as it is written.
+    /// Bytes of one row, at most.
     pub(super) row: u64,
 }
+
+/// How often a row is there at most, with rows behind it that are as large: with the driver as it came and as it comes, in columns,
+/// waiting, as it is written, and as it is compressed.
+pub(super) const TIMES_A_ROW: u64 = 16;
 
 impl Memory {
     fn of(bytes: u64) -> Self {
         let quarter = bytes / 4;
-        Self { turn: RowMemory::new(quarter), ahead: RowMemory::new(quarter), row: quarter }
+        Self {
+            turn: RowMemory::new(quarter),
+            ahead: RowMemory::new(quarter),
+            row: bytes / TIMES_A_ROW,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use antumbra_jobs::{PART_SLICES, SliceCommit};
 use arrow_array::RecordBatch;
 use tokio_util::sync::CancellationToken;
 
-use super::collect::Memory;
+use super::collect::{Memory, TIMES_A_ROW};
 use super::desk::Desk;
 use super::records;
 use super::section::{Stop, unless_stopped};
@@ -17,7 +17,7 @@ use super::stored::{join_list, write_cursor};
 use crate::encode;
 use crate::guard::Guard;
 use crate::plan::{Plan, Planned};
-use crate::silo::{Batches, Cursor, Shape};
+use crate::silo::{Batches, Cursor, Shape, value_bytes};
 use crate::slice::{Slicer, widest};
 use crate::{PipelineError, SiloError, crash_point};
 
@@ -131,7 +131,7 @@ impl Cutting {
             async |batches: &mut Batches| batches.next().await.map_err(|error| error.after(before));
         while let Some(batch) = unless_stopped(stop, next(&mut batches)).await? {
             crash_point("collect.batch");
-            let bytes = batch.get_array_memory_size() as u64;
+            let bytes = value_bytes(&batch);
             if bytes > self.subject.memory.row {
                 check_widest(&batch, self.subject.memory.row, self.rows)?;
             }
@@ -225,8 +225,8 @@ fn check_widest(batch: &RecordBatch, most: u64, before: u64) -> Result<(), SiloE
         return Ok(());
     };
     let what = format!(
-        "the row takes up {bytes} bytes, more than a quarter of export.max_memory; set that to at least {}",
-        bytes.saturating_mul(4)
+        "the row takes up {bytes} bytes, more than a sixteenth of export.max_memory; set that to at least {}",
+        bytes.saturating_mul(TIMES_A_ROW)
     );
     Err(SiloError::Value { row: before + row as u64 + 1, column, what })
 }

@@ -9,6 +9,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use sha2::{Digest, Sha256};
 
+use super::lanes::VERY_LARGE;
 use super::state::FileState;
 use crate::PipelineError;
 use crate::encode::{self, EncodeError, Encoder};
@@ -99,13 +100,18 @@ impl Lane {
         Ok(())
     }
 
-    /// Encodes rows, behind `before` rows of the file, into the pack.
+    /// Encodes rows of about so many `bytes`, behind `before` rows of the file, into the pack.
     pub(super) async fn rows(
         &mut self,
         batch: &RecordBatch,
         before: u64,
+        bytes: u64,
     ) -> Result<(), PipelineError> {
         let (format, file, pack) = self.parts().await?;
+        if bytes >= VERY_LARGE && format != Format::Parquet {
+            // Grown bit by bit, it would be there twice.
+            file.out.reserve_exact(usize::try_from(bytes).unwrap_or_default());
+        }
         file.encoder
             .rows(batch, before, &mut file.out)
             .map_err(|error| unencodable(&file.section, format, error))?;
@@ -198,10 +204,16 @@ impl File {
             sha256.update(&self.out);
         }
         self.writer.write(&self.out, pack).await.map_err(PipelineError::writing)?;
+        if self.out.capacity() > MOST_KEPT {
+            self.out = Vec::new();
+        }
         self.out.clear();
         Ok(())
     }
 }
+
+/// Bytes that are kept for the next rows. A slice of usual rows has them, as Parquet.
+const MOST_KEPT: usize = 8 << 20;
 
 fn unencodable(section: &str, format: Format, error: EncodeError) -> PipelineError {
     let (reason, place) = match error {

@@ -66,8 +66,8 @@ type Returned = (Box<Lane>, Result<Done, PipelineError>);
 
 /// What every lane does with the same rows.
 enum Task {
-    /// Encode them, behind so many of the section.
-    Rows(RecordBatch, u64),
+    /// Encode them, of about so many bytes, behind `before` of the section.
+    Rows { batch: RecordBatch, before: u64, bytes: u64 },
     /// End a slice.
     EndSlice,
 }
@@ -130,13 +130,14 @@ impl Lanes {
         before: u64,
         bytes: u64,
     ) -> Result<(), PipelineError> {
-        self.each(Task::Rows(batch.clone(), before), bytes).await?;
+        self.each(Task::Rows { batch: batch.clone(), before, bytes }, bytes).await?;
         Ok(())
     }
 
     /// Ends a slice of about so many `bytes`.
     pub(super) async fn end_slice(&mut self, bytes: u64) -> Result<Vec<LaneSlice>, PipelineError> {
-        let done = self.each(Task::EndSlice, bytes).await?;
+        // All but Parquet's lane have made their bytes already, and that one has rows of no other.
+        let done = self.each(Task::EndSlice, bytes.min(VERY_LARGE - 1)).await?;
         let slice = |done| match done {
             Done::Slice(slice) => Some(slice),
             Done::Rows => None,
@@ -192,7 +193,8 @@ impl Lanes {
 
     /// Has every lane do the same. The error is that of the first lane that has one, whichever was first in time.
     async fn each(&mut self, task: Task, bytes: u64) -> Result<Vec<Done>, PipelineError> {
-        if !self.several || bytes < WORTH_A_THREAD {
+        // What is made of rows that are very large is there once, not once for each format.
+        if !self.several || !(WORTH_A_THREAD..VERY_LARGE).contains(&bytes) {
             let mut all = Vec::with_capacity(self.lanes.len());
             for slot in &mut self.lanes {
                 all.push(slot.done(&task).await?);
@@ -302,7 +304,9 @@ impl Thread {
 impl Lane {
     async fn run(&mut self, task: &Task) -> Result<Done, PipelineError> {
         match task {
-            Task::Rows(batch, before) => self.rows(batch, *before).await.map(|()| Done::Rows),
+            Task::Rows { batch, before, bytes } => {
+                self.rows(batch, *before, *bytes).await.map(|()| Done::Rows)
+            }
             Task::EndSlice => self.end_slice().await.map(Done::Slice),
         }
     }
@@ -314,3 +318,5 @@ const fn lost() -> PipelineError {
 
 /// Bytes of rows below which another thread costs more than it saves.
 const WORTH_A_THREAD: u64 = 128 << 10;
+/// Bytes of rows that one lane at a time works on: far more than a batch of usual rows has.
+pub(super) const VERY_LARGE: u64 = 4 << 20;

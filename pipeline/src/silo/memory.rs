@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes that batches on their way may take up together, in as many channels as share it.
@@ -29,6 +29,15 @@ impl RowMemory {
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).min(self.units);
         Arc::clone(&self.free).acquire_many_owned(units).await.ok()
     }
+}
+
+/// Returns the bytes of a batch's values, without what its buffers share with others or have to spare.
+pub(crate) fn value_bytes(batch: &RecordBatch) -> u64 {
+    let column = |column: &Arc<dyn Array>| {
+        column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
+    };
+    let total: usize = batch.columns().iter().map(column).sum();
+    u64::try_from(total).unwrap_or(u64::MAX)
 }
 
 /// What is counted in: a semaphore has no room for the bytes of a large machine.

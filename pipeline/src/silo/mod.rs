@@ -26,7 +26,7 @@ pub use batches::{BatchSender, Batches, NoReceiver};
 pub use explained::Explained;
 pub use guarded::{CircuitState, SiloState};
 pub(crate) use items::{MORE, without_members};
-pub(crate) use memory::RowMemory;
+pub(crate) use memory::{RowMemory, value_bytes};
 pub use open::Silos;
 pub(crate) use session::MOST_COUNTED;
 pub use session::{

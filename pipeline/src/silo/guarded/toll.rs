@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use tokio::time::Instant;
 
 use super::Guard;
 use super::circuit::Pass;
 use super::guard::{Going, Permit};
 use crate::SiloError;
+use crate::silo::value_bytes;
 
 /// Stands between a reader and whoever takes its rows. Holds the connection they come from.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ impl Toll {
     pub(in crate::silo) fn charge(&self, batch: &RecordBatch) -> Instant {
         let rows = u64::try_from(batch.num_rows()).unwrap_or(u64::MAX);
         self.answers();
-        self.guard.charge(rows, bytes(batch))
+        self.guard.charge(rows, value_bytes(batch))
     }
 
     /// Charges a piece of an attachment; it may go on at the moment that is returned.
@@ -56,13 +57,4 @@ impl Toll {
             self.guard.note(&self.pass, &Ok(()));
         }
     }
-}
-
-/// Returns the bytes of a batch's values, without what its buffers share with others or have to spare.
-fn bytes(batch: &RecordBatch) -> u64 {
-    let column = |column: &Arc<dyn Array>| {
-        column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
-    };
-    let total: usize = batch.columns().iter().map(column).sum();
-    u64::try_from(total).unwrap_or(u64::MAX)
 }
