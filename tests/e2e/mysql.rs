@@ -6,10 +6,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 
 use antumbra_e2e::{
     Caller, EMAIL, House, LOYALTY, MariaDb, Needles, Scale, Serve, StoreView, checker, left_out,
-    repository,
+    repository, run,
 };
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
@@ -109,6 +110,37 @@ async fn server_that_comes_back_is_waited_for_and_the_content_is_the_same() -> a
     bail!("in {ATTEMPTS} attempts the server never stopped in the middle");
 }
 
+/// A server may end every statement of everybody after some rows, without a word, and refuse what it thinks too dear.
+#[tokio::test]
+async fn what_a_server_sets_for_everybody_hides_no_row() -> anyhow::Result<()> {
+    let house = House::new(Scale::Small)?;
+    let server = MariaDb::start().await?;
+    server.sql(&format!(
+        "create table notes (id integer primary key, email varchar(99), other integer, key (email));
+         insert into notes select seq, '{EMAIL}', seq from seq_1_to_50;
+         create view seen as select n.* from notes n join notes m on m.id = n.other;
+         set global sql_select_limit = 3, global sql_big_selects = 0, global max_join_size = 4, global autocommit = 0,
+           global time_zone = '+05:00', global sql_mode = 'ANSI,PIPES_AS_CONCAT', global max_statement_time = 0.001"
+    ))?;
+    server.settle(&house, HIDDEN)?;
+    let daemon = Serve::new().start(&house).await?;
+    let caller = Caller::new(&house, &daemon)?;
+    let answer = caller.downloadable(&caller.submit(&FORMATS).await?).await?;
+    // The view has no key, and its user may not see how it was made.
+    ensure!(rows(&answer) == 100, "{answer}");
+    let zip = house.path("bundle.zip");
+    let request = caller.submit(&["CSV"]).await?;
+    caller.downloadable(&request).await?;
+    fs::write(&zip, caller.bundle(&request).await?)?;
+    for name in ["notes", "seen"] {
+        let lines =
+            run(Path::new("unzip"), house.root(), &["-p", "bundle.zip", &format!("*{name}.csv")])?;
+        ensure!(lines.ok()?.lines().count() == 51, "{name}");
+    }
+    assert_eq!(daemon.terminate().await?, 0);
+    Ok(())
+}
+
 /// Somebody with many rows, ordered by a key that ignores case.
 async fn crowded() -> anyhow::Result<(House, MariaDb)> {
     let house = House::new(Scale::Small)?;
@@ -160,6 +192,17 @@ fn rows(answer: &Value) -> u64 {
 const FORMATS: [&str; 4] = ["JSON", "CSV", "NDJSON", "PARQUET"];
 const EVENTS: u64 = 400_000;
 const ATTEMPTS: u32 = 5;
+
+const HIDDEN: &str = r#"[[silo.datapoint]]
+name = "notes"
+table = "notes"
+match = { email = "email" }
+
+[[silo.datapoint]]
+name = "seen"
+table = "seen"
+match = { email = "email" }
+"#;
 
 const PEOPLE: &str = r#"[[silo.datapoint]]
 name = "people"

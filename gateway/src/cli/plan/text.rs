@@ -25,6 +25,7 @@ pub(super) fn text(outline: &Outline) -> String {
         lines.extend(block(section));
     }
     lines.push(total(outline));
+    lines.extend(outline.plan_hash.as_ref().map(|hash| format!("plan hash {hash}")));
     // Names and statements are others' texts.
     lines.iter().map(|line| plain(line)).collect::<Vec<_>>().join("\n")
 }
@@ -103,9 +104,5 @@ fn total(outline: &Outline) -> String {
         || "rows unknown".to_owned(),
         |rows| format!("about {} {}", count(rows), if rows == 1 { "row" } else { "rows" }),
     );
-    let mut total = format!("{planned} of {all} would be read, {rows}");
-    if let Some(hash) = &outline.plan_hash {
-        total.push_str(&format!("\nplan hash {hash}"));
-    }
-    total
+    format!("{planned} of {all} would be read, {rows}")
 }

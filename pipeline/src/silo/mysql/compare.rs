@@ -65,8 +65,10 @@ fn exactly(quoted: &str, marks: &str) -> String {
 /// character set does not have is no error.
 fn as_compared(column: &Source) -> String {
     match &column.collation {
+        // MySQL refuses what is bound and has such a letter, but not an expression.
         Some((charset, collation)) => {
-            format!("convert(? using {}) collate {}", plain(charset), plain(collation))
+            let mark = if charset == "utf8mb4" { "?" } else { UNICODE };
+            format!("convert({mark} using {}) collate {}", plain(charset), plain(collation))
         }
         None => bind::mark(column),
     }

@@ -5,6 +5,7 @@ use super::catalogue::Table;
 use super::coerced::{self, Words};
 use super::column::Source;
 use super::digits;
+use super::fault;
 use super::key;
 use super::letters;
 use super::link::Server;
@@ -140,13 +141,20 @@ pub(super) async fn unmatched(
 }
 
 /// Asks the planner how it would read the rows and how many it expects: counting them would take as long as reading them. In its
-/// table, unlike in its other forms, it quotes nothing of what is bound.
+/// table, unlike in its other forms, it quotes nothing of what is bound. Of a view it says nothing to a user who may not see how the
+/// view was made, though he may read it.
 pub(super) async fn explained(
     server: &mut Server,
     sql: &str,
     rows: &Rows,
 ) -> Result<(Vec<String>, Option<u64>), SiloError> {
-    let found = ask::rows(server, &format!("explain {sql}"), rows.binds.clone()).await?;
+    let explain = if server.is_mariadb { "explain" } else { "explain format = traditional" };
+    let found = match ask::rows(server, &format!("{explain} {sql}"), rows.binds.clone()).await {
+        Err(SiloError::Query { reason }) if reason == fault::UNSEEN_VIEW => {
+            return Ok((vec![fault::UNSEEN_VIEW.to_owned()], None));
+        }
+        found => found?,
+    };
     let mut lines = Vec::with_capacity(found.len());
     let mut expected: Option<u64> = None;
     let outermost = found.first().and_then(|row| text(row, 0));

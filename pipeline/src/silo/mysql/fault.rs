@@ -61,7 +61,7 @@ pub(super) fn connecting(error: &Error) -> SiloError {
             | DriverError::CleartextPluginDisabled
             | DriverError::MysqlOldPasswordDisabled,
         ) => SiloError::Settings {
-            what: "the server asks for a kind of login that is not known or not safe".to_owned(),
+            what: "the server asks for a kind of login that is not known or not safe (as MySQL does where there is no such user)".to_owned(),
         },
         _ => match refused_by_tls(error) {
             Some(error) => error,
@@ -153,7 +153,7 @@ const PASSING: [u16; 22] = [
 /// The login, or what the account may do.
 const REFUSALS: [u16; 9] = [1044, 1045, 1129, 1130, 1251, 1698, 1862, 3118, 3159];
 
-const NAMES: [(u16, &str); 41] = [
+const NAMES: [(u16, &str); 45] = [
     (1020, "a record changed since it was read"),
     (1021, "disk full"),
     (1034, "an index is damaged"),
@@ -165,6 +165,7 @@ const NAMES: [(u16, &str); 41] = [
     (1049, "a database of the statement"),
     (1053, "the server is shutting down"),
     (1054, "a column of the statement"),
+    (1104, "the server refuses to read so many rows (max_join_size)"),
     (1114, "a temporary table is full"),
     (1129, "the host is blocked after too many errors"),
     (1130, "the host may not connect"),
@@ -182,6 +183,7 @@ const NAMES: [(u16, &str); 41] = [
     (1267, "texts of collations that cannot be compared"),
     (1292, "an incorrect value"),
     (1317, "canceled"),
+    (1345, "the server does not explain a view without the privilege SHOW VIEW"),
     (1356, "a view refers to what is not there or not allowed"),
     (1365, "division by zero"),
     (1370, "permission denied to a routine"),
@@ -194,8 +196,17 @@ const NAMES: [(u16, &str); 41] = [
     (1862, "the password is expired"),
     (1969, "longer than statement_timeout"),
     (3024, "longer than statement_timeout"),
+    (3118, "the account is locked"),
     (3159, "the server demands TLS"),
+    (
+        3988,
+        "a letter that a column's character set does not have: write `:name collate utf8mb4_bin`",
+    ),
 ];
+
+/// What [`running`] says where a view is not explained.
+pub(super) const UNSEEN_VIEW: &str =
+    "the server does not explain a view without the privilege SHOW VIEW (1345)";
 
 /// Of the server, of a user, of a login's own limit.
 const CROWDED: [u16; 3] = [1040, 1203, 1226];

@@ -243,6 +243,9 @@ async fn begin(server: &mut Server, limits: Limits) -> mysql_async::Result<()> {
     let lock = whole_seconds(limits.lock);
     // Rows wait on the server for as long as their statement may take.
     let writing = whole_seconds(limits.statement).max(600);
+    // MySQL lets few users say how many warnings are kept, and keeps as many by itself; where it does not, `coerced.rs` counts them.
+    let warnings =
+        if *is_mariadb { format!(", max_error_count = {MOST_WARNINGS}") } else { String::new() };
     for setting in [
         "set names utf8mb4".to_owned(),
         format!("set {DISCORD_OF}"),
@@ -250,7 +253,7 @@ async fn begin(server: &mut Server, limits: Limits) -> mysql_async::Result<()> {
             "set session sql_mode = 'NO_BACKSLASH_ESCAPES', time_zone = '+00:00', {statement}, \
              innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}, net_write_timeout = {writing}, \
              wait_timeout = {IDLE}, max_sort_length = {SORTED}, group_concat_max_len = {GROUPED}, \
-             max_error_count = {MOST_WARNINGS}"
+             sql_select_limit = {EVERY_ROW}, sql_big_selects = 1{warnings}"
         ),
         "set session transaction isolation level repeatable read".to_owned(),
         "set session transaction read only".to_owned(),
@@ -275,6 +278,8 @@ fn lost() -> SiloError {
 /// all the same, no texts are compared.
 const DISCORD_OF: &str = "@`antumbra one` = 'a' collate utf8mb4_general_ci, @`antumbra two` = 'a' collate utf8mb4_unicode_ci";
 pub(super) const DISCORD: &str = "concat(@`antumbra one`, @`antumbra two`)";
+/// Rows of a statement, which a setting of the server or of the user may end early, without a word.
+const EVERY_ROW: u64 = u64::MAX;
 /// Warnings of a statement that the server keeps.
 pub(super) const MOST_WARNINGS: u16 = 1_024;
 /// Bytes by which a column of a key is sorted: the longest that an index holds, in the collation with the longest weights.

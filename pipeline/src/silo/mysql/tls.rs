@@ -66,7 +66,6 @@ pub(super) fn options(check: Check, files: &TlsFiles) -> Result<SslOpts, String>
     }
 }
 
-/// Authorities that the driver will take, too: one that it refuses would refuse every connection.
 /// A name of the certificate that was refused for nothing but its name: authorities are asked first.
 pub(super) fn name_of_refused(error: &rustls::Error) -> Option<String> {
     let rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
