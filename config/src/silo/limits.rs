@@ -19,6 +19,10 @@ pub struct SiloLimits {
     pub circuit_failures: Count,
     /// How long it is left alone then.
     pub circuit_pause: Period,
+    /// How often a section is tried, if not as often as those of other silos.
+    pub attempts: Option<Count>,
+    /// The longest first pause between two tries, if not that of other silos.
+    pub backoff: Option<Period>,
 }
 
 impl Default for SiloLimits {
@@ -30,6 +34,8 @@ impl Default for SiloLimits {
             bytes_per_second: None,
             circuit_failures: defaults::CIRCUIT_FAILURES,
             circuit_pause: defaults::CIRCUIT_PAUSE,
+            attempts: None,
+            backoff: None,
         }
     }
 }
@@ -63,6 +69,14 @@ pub(crate) struct LimitsTable {
     #[cfg_attr(test, schemars(extend("x-default" = defaults::CIRCUIT_PAUSE)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) circuit_pause: Option<Period>,
+    /// How often a section of this silo is tried in a row, without getting further, when it fails in a way that may pass.
+    #[cfg_attr(test, schemars(extend("x-absent" = "`export.silo_attempts`")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) attempts: Option<Count>,
+    /// The longest first pause between two such tries.
+    #[cfg_attr(test, schemars(extend("x-absent" = "`export.silo_backoff`")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) backoff: Option<Period>,
 }
 
 impl From<LimitsTable> for SiloLimits {
@@ -74,6 +88,8 @@ impl From<LimitsTable> for SiloLimits {
             bytes_per_second: table.bytes_per_second,
             circuit_failures: table.circuit_failures.unwrap_or(defaults::CIRCUIT_FAILURES),
             circuit_pause: table.circuit_pause.unwrap_or(defaults::CIRCUIT_PAUSE),
+            attempts: table.attempts,
+            backoff: table.backoff,
         }
     }
 }
@@ -87,6 +103,8 @@ impl From<SiloLimits> for LimitsTable {
             bytes_per_second: limits.bytes_per_second,
             circuit_failures: Some(limits.circuit_failures),
             circuit_pause: Some(limits.circuit_pause),
+            attempts: limits.attempts,
+            backoff: limits.backoff,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{SiloError, Value};
 
 /// Plans a request over the tenant's silos: identities first, then every datapoint, in the order of settings.
 ///
-/// A silo that fails here fails its sections when they are read; the plan goes on, unless `patient` is set and the silo may
+/// A silo that fails here fails its sections when they are read; the plan goes on, unless one is `patient` with that silo and it may
 /// answer later. For a request that is bound to a plan a silo that may answer later always ends it: the plan would differ from the
 /// one that was approved for a moment's sake. Values found are bounded by the rules' limit.
 ///
@@ -28,7 +28,7 @@ pub async fn build(
     silos: &[Silo],
     sessions: &mut Sessions,
     rules: &Rules,
-    patient: bool,
+    patient: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<Plan, PipelineError> {
     let mut sections = Vec::new();
     for silo in silos.iter().filter(|silo| silo.tenant.as_str() == request.tenant.as_str()) {
@@ -40,8 +40,8 @@ pub async fn build(
     let nodes: Vec<Node<'_>> =
         sections.iter().filter(|section| asked(section)).map(Node::of).collect();
     let bound = request.details.expected_plan.is_some();
-    let patient = patient || bound;
-    let found = graph::close(given(request), &nodes, sessions, rules.limit, patient).await?;
+    let patient = |silo: &str| bound || patient(silo);
+    let found = graph::close(given(request), &nodes, sessions, rules.limit, &patient).await?;
     let places = sections.iter_mut().filter(|section| asked(section));
     for (section, counts) in places.zip(&found.values) {
         for (provided, count) in section.provided.iter_mut().zip(counts.iter().flatten()) {

@@ -44,13 +44,14 @@ pub(super) struct Counted {
 
 /// Follows the edges until nothing new is found. Cycles are fine: values only grow, up to `limit` each.
 ///
-/// `patient`: a silo that may answer later ends the attempt, so that it is asked again; otherwise it counts as failed.
+/// `patient`: a silo that may answer later ends the attempt if this says so of it, so that it is asked again; otherwise it counts as
+/// failed.
 pub(super) async fn close(
     start: Identifiers,
     nodes: &[Node<'_>],
     sessions: &mut Sessions,
     limit: usize,
-    patient: bool,
+    patient: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<Found, PipelineError> {
     let values = vec![None; nodes.len()];
     let mut found = Found { identifiers: start, failed: BTreeMap::new(), values };
@@ -81,7 +82,10 @@ pub(super) async fn close(
                         check_limit(&found.identifiers, identifier, &node.spec.name(), limit)?;
                     }
                 }
-                Err(source) if source.is_held() || patient && source.retry() == Retry::Later => {
+                Err(source)
+                    if source.is_held()
+                        || source.retry() == Retry::Later && patient(&node.spec.silo) =>
+                {
                     let (silo, datapoint) = (node.spec.silo.clone(), node.spec.datapoint.clone());
                     return Err(PipelineError::Section { silo, datapoint, source });
                 }

@@ -25,7 +25,8 @@ pub async fn preview(
     secret: Option<&Secret32>,
 ) -> Result<Outline, PipelineError> {
     let mut sessions = Sessions::new(silos);
-    let plan = build(request, &settings.silos, &mut sessions, &Rules::of(settings), false).await?;
+    let plan =
+        build(request, &settings.silos, &mut sessions, &Rules::of(settings), &|_| false).await?;
     let faults = faults(&plan, &mut sessions).await;
     let fingerprint = secret.map(|secret| Fingerprint::of(&plan, request, secret));
     Ok(Outline::of(request, settings, &plan, &faults, fingerprint))
@@ -91,7 +92,7 @@ impl Engine {
         let request = self.as_recorded(request);
         let mut sessions = Sessions::new(&self.parts().silos);
         let (silos, rules) = (&self.settings().silos, Rules::of(self.settings()));
-        let plan = build(&request, silos, &mut sessions, &rules, false).await?;
+        let plan = build(&request, silos, &mut sessions, &rules, &|_| false).await?;
         self.check_made(&plan, &request)
     }
 

@@ -104,7 +104,7 @@ fn follow(
     let silos: Silos = [("s".to_owned(), silo)].into_iter().collect();
     let mut sessions = Sessions::new(&silos);
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let found = runtime.block_on(close(start, &nodes, &mut sessions, limit, false))?;
+    let found = runtime.block_on(close(start, &nodes, &mut sessions, limit, &|_| false))?;
     let numbers = |values: Vec<Value>| {
         values
             .into_iter()
@@ -246,7 +246,7 @@ async fn provide(texts: &[&'static str], limit: usize) -> Result<Found, Pipeline
     let silo: Arc<dyn Silo> = Arc::new(Texts(texts.to_vec()));
     let silos: Silos = [("s".to_owned(), silo)].into_iter().collect();
     let start = Identifiers::from([("id".to_owned(), vec![Value::Integer(0)])]);
-    close(start, &nodes, &mut Sessions::new(&silos), limit, false).await
+    close(start, &nodes, &mut Sessions::new(&silos), limit, &|_| false).await
 }
 
 #[tokio::test]

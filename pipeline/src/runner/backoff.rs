@@ -1,8 +1,10 @@
 //! How long is waited between two tries?
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use antumbra_config::{Count, Period, Settings};
 use tokio::time::{Instant, sleep};
 
 use super::running::Halt;
@@ -27,6 +29,36 @@ impl Pauses {
         let pause = part_of(self.bound);
         self.bound = self.bound.saturating_mul(2).min(self.longest);
         pause
+    }
+}
+
+/// How often settings have each silo tried, and the first pause.
+#[derive(Debug)]
+pub(super) struct RetryPolicies {
+    usual: (u32, Duration),
+    /// Those of silos that have their own.
+    own: BTreeMap<String, (u32, Duration)>,
+}
+
+impl RetryPolicies {
+    pub(super) fn of(settings: &Settings) -> Self {
+        let export = &settings.export;
+        let of = |attempts: Option<Count>, backoff: Option<Period>| {
+            let attempts = attempts.unwrap_or(export.silo_attempts).get();
+            (attempts, backoff.unwrap_or(export.silo_backoff).duration())
+        };
+        let own = settings.silos.iter().filter_map(|silo| {
+            let (attempts, backoff) = (silo.limits.attempts, silo.limits.backoff);
+            (attempts.is_some() || backoff.is_some())
+                .then(|| (silo.name.to_string(), of(attempts, backoff)))
+        });
+        Self { usual: of(None, None), own: own.collect() }
+    }
+
+    /// Begins to count the tries of something that one silo has.
+    pub(super) fn tries(&self, silo: &str) -> Tries {
+        let (limit, first) = self.own.get(silo).copied().unwrap_or(self.usual);
+        Tries::new(limit, first)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use antumbra_bundle::JobObjects;
 use antumbra_config::{Format, OnSiloError};
@@ -10,7 +9,7 @@ use antumbra_crypto::Secret32;
 use antumbra_jobs::{Job, Lease, Progress, SectionEnd, SectionState};
 
 use super::ahead::{Ahead, most_ahead};
-use super::backoff::Tries;
+use super::backoff::RetryPolicies;
 use super::desk::Desk;
 use super::lane::PackNames;
 use super::lanes::{LaneMaker, Lanes};
@@ -58,8 +57,8 @@ pub(super) struct Collector {
     pub(super) raw: RawPacks,
     pub(super) halt: Halt,
     pub(super) policy: OnSiloError,
-    /// How often a section is tried whose silo fails, and the first pause.
-    silo_tries: (u32, Duration),
+    /// How often a section is tried whose silo fails.
+    pub(super) retries: RetryPolicies,
     /// Picks natural cuts.
     pub(super) slice_key: Secret32,
     /// Hashes redacted values.
@@ -138,10 +137,7 @@ impl Collector {
             plan: prepared.plan,
             halt,
             policy: settings.export.on_silo_error,
-            silo_tries: (
-                settings.export.silo_attempts.get(),
-                settings.export.silo_backoff.duration(),
-            ),
+            retries: RetryPolicies::of(settings),
             slice_key: ring.tenant_secret("slice", tenant)?,
             redact_key: ring.tenant_secret("redact", tenant)?,
             desk: Desk {
@@ -205,11 +201,6 @@ impl Collector {
     pub(super) async fn drop_uncommitted(&mut self) {
         self.at_work.give_up().await;
         self.desk.drop_uncommitted().await;
-    }
-
-    /// Counts the tries of one section.
-    pub(super) fn tries(&self) -> Tries {
-        Tries::new(self.silo_tries.0, self.silo_tries.1)
     }
 
     /// Returns how often something was committed.

@@ -1,5 +1,6 @@
 //! How is one leased job done, from wherever it stands?
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use antumbra_crypto::Retry;
 use antumbra_jobs::{Job, JobState, Lease, NewSection, Progress, Request};
 use tokio::runtime::Handle;
 
-use super::backoff::{Tries, wait};
+use super::backoff::{RetryPolicies, Tries, wait};
 use super::chain::Chain;
 use super::collect::{Collector, Prepared};
 use super::package::{Packaging, package};
@@ -186,22 +187,27 @@ impl<'a> Run<'a> {
     async fn make_plan(&mut self, request: &Request) -> Result<Plan, PipelineError> {
         crash_point("plan.begin");
         let settings = self.engine.settings();
-        let export = &settings.export;
         let rules = plan::Rules::of(settings);
-        let mut tries = Tries::new(export.silo_attempts.get(), export.silo_backoff.duration());
+        let policies = RetryPolicies::of(settings);
+        let mut tries: BTreeMap<String, Tries> = BTreeMap::new();
         let sessions =
             self.sessions.get_or_insert_with(|| Sessions::new(&self.engine.parts().silos));
         let plan = loop {
-            let patient = !tries.is_last();
+            let is_last = |silo: &str| match tries.get(silo) {
+                Some(tries) => tries.is_last(),
+                None => policies.tries(silo).is_last(),
+            };
+            let patient = |silo: &str| !is_last(silo);
             let made = tokio::select! {
                 biased;
-                made = plan::build(request, &settings.silos, sessions, &rules, patient) => made,
+                made = plan::build(request, &settings.silos, sessions, &rules, &patient) => made,
                 () = self.halt.stop().cancelled() => Err(PipelineError::Interrupted),
             };
             match made {
                 Err(PipelineError::Section { silo, datapoint, source })
-                    if patient || source.is_held() =>
+                    if patient(&silo) || source.is_held() =>
                 {
+                    let tries = tries.entry(silo.clone()).or_insert_with(|| policies.tries(&silo));
                     let Some(pause) = tries.after(&source, 0) else {
                         break Err(PipelineError::Section { silo, datapoint, source })?;
                     };

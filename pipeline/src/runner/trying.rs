@@ -28,7 +28,7 @@ impl Collector {
         if let Some(skipped) = &planned.skipped {
             return self.skip(ordinal, planned, skipped).await;
         }
-        let mut tries = self.tries();
+        let mut tries = self.retries.tries(&planned.spec.silo);
         loop {
             let error = match self.read_section(ordinal, planned).await {
                 Ok(()) => return Ok(()),

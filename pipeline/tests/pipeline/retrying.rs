@@ -116,6 +116,28 @@ fn identities_that_cannot_be_found_fail_what_needs_them() {
     assert_eq!(out.job.fence.0, 1);
 }
 
+#[test]
+fn a_silo_may_be_tried_more_or_less_often_than_others() {
+    let room = Room::with(SMALL);
+    let own = |attempts: u32| {
+        format!(
+            "[silo.limits]\nattempts = {attempts}\nbackoff = \"1ms\"\ncircuit_failures = 99\n\n{TWO}"
+        )
+    };
+    // While it is planned, and while it is read.
+    let faults = || {
+        let planning = (0..5).map(|_| Fault::Distinct);
+        planning.chain((0..5).map(|_| Fault::Read("t", 1)))
+    };
+    let (out, flaky) = run(&room, "fail", &own(6), faults());
+    assert!(flaky.is_over());
+    assert_eq!(out.rows("u").len(), 1);
+    let (out, _) = run(&room, "partial", &own(5), faults());
+    assert_eq!(out.fault("u").0, "silo_provider_failed");
+    let (out, _) = run(&room, "fail", &own(1), [Fault::Read("t", 1)]);
+    assert_eq!(out.failure().0, "silo_failed");
+}
+
 /// A daemon that stops while a section waits for its silo keeps what is complete, and gives the job back at once.
 #[test]
 fn a_shutdown_ends_the_pause_between_two_tries() {
