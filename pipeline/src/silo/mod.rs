@@ -8,6 +8,8 @@ mod batches;
 mod bound;
 mod explained;
 pub mod files;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod guarded;
 mod items;
 mod memory;

@@ -16,6 +16,8 @@ mod connector;
 mod csv;
 mod explain;
 mod fault;
+#[cfg(any(test, feature = "fuzz"))]
+pub(in crate::silo) mod fuzz;
 mod job;
 mod json;
 mod local;

@@ -9,6 +9,8 @@
 
 mod cell;
 mod fault;
+#[cfg(any(test, feature = "fuzz"))]
+pub(in crate::silo) mod fuzz;
 mod infer;
 mod more;
 mod number;

@@ -31,6 +31,8 @@ mod drive;
 mod explain;
 mod facts;
 mod fault;
+#[cfg(any(test, feature = "fuzz"))]
+pub(in crate::silo) mod fuzz;
 mod indexes;
 mod interval;
 mod key;
