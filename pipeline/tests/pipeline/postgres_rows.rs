@@ -21,6 +21,7 @@ fn postgres_rows_are_those_that_windows_filters_and_values_select() {
     block_on(distinct(&server));
     block_on(refused(&server));
     block_on(explained(&server));
+    block_on(policed(&server));
 }
 
 async fn ids(
@@ -399,4 +400,29 @@ async fn explained(server: &PgServer) {
     assert!(out.plan.is_empty());
     assert_eq!(session.explain(&table("gone"), &nothing).await.unwrap_err().code(), "silo_missing");
     assert!(read(session.as_mut(), &table("small"), &ada()).await.is_ok());
+}
+
+/// Rows that policies hide are not there for us; that there are policies is told, also of a table that was known without.
+async fn policed(server: &PgServer) {
+    server
+        .run(&format!(
+            "create role policed login password '{PASSWORD}';
+             create table wards (id int primary key, email text, ward int); grant select on wards to policed;
+             insert into wards select g, 'ada@example.com', g % 2 from generate_series(1, 9) g;"
+        ))
+        .await;
+    let silo = silo(&server.url("").replacen("//postgres:", "//policed:", 1));
+    let notes = async || {
+        let mut session = silo.connect().await.unwrap();
+        let (shape, batches) = read(session.as_mut(), &table("wards"), &ada()).await.unwrap();
+        (shape.notes.clone(), column(&shape, &batches, "id").len())
+    };
+    assert_eq!(notes().await, (vec![], 9));
+    server.run("alter table wards enable row level security").await;
+    let told = "row-level security of the server decides which rows this login sees";
+    assert_eq!(notes().await, (vec![told.to_owned()], 0));
+    server.run("create policy half on wards using (ward = 1)").await;
+    assert_eq!(notes().await, (vec![told.to_owned()], 5));
+    server.run("alter role policed bypassrls").await;
+    assert_eq!(notes().await, (vec![], 9));
 }

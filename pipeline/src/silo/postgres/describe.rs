@@ -67,6 +67,9 @@ async fn shape(
     let (outside, looked) = futures::join!(outside(link, section, &whole, facts), looked);
     let mut notes = Vec::from_iter(outside?);
     let (keyed, rows_expected) = looked?;
+    if facts.table.as_ref().is_some_and(|table| table.policed) {
+        notes.push(POLICED.to_owned());
+    }
     if !wanted.is_empty() && !keyed {
         let why =
             if fit { "is not unique and not null here" } else { "has a type that cannot be one" };
@@ -133,5 +136,7 @@ async fn outside(
     Ok((missing > 0).then(note))
 }
 
+/// Rows that policies hide are not told from rows that are not there.
+const POLICED: &str = "row-level security of the server decides which rows this login sees";
 /// Columns of a statement and what it is ordered by are 1 664 at most.
 const MOST_PLACES: usize = 1_600;

@@ -21,6 +21,8 @@ pub(super) struct Table {
     pub(super) mark: String,
     /// Tables inherit from it: their rows are read with its own, and its indexes know nothing of them.
     inherited: bool,
+    /// Policies of the server decide which of its rows this login sees.
+    pub(super) policed: bool,
     /// The letter of `pg_class.relkind`.
     kind: String,
     not_null: BTreeSet<String>,
@@ -55,6 +57,7 @@ impl Table {
             let table = table.get_or_insert(Self {
                 name: name.to_owned(),
                 mark: row.try_get(8)?,
+                policed: row.try_get(9)?,
                 kind: row.try_get(0)?,
                 inherited: row.try_get(1)?,
                 not_null: row.try_get::<_, Vec<String>>(2)?.into_iter().collect(),
@@ -146,7 +149,7 @@ static TABLE: LazyLock<String> = LazyLock::new(|| {
      c.relkind <> 'p' and exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid), \
      array(select a.attname::text from pg_catalog.pg_attribute a \
        where a.attrelid = c.oid and a.attnum > 0 and a.attnotnull and not a.attisdropped order by a.attnum), \
-     i.columns, i.is_primary, i.is_unique, i.is_whole, i.method, {MARK} \
+     i.columns, i.is_primary, i.is_unique, i.is_whole, i.method, {MARK}, pg_catalog.row_security_active(c.oid) \
      from pg_catalog.pg_class c left join lateral (select \
        array(select a.attname::text from unnest(i.indkey::int2[]) with ordinality k (number, place) \
          left join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number \

@@ -46,6 +46,7 @@ async fn ask(link: &Link) -> Result<HashMap<String, String>, SiloError> {
 
 /// The mark of the row `c` of `pg_class`, as SQL.
 pub(super) const MARK: &str = "pg_catalog.concat_ws(' ', c.oid, c.relkind, \
+     pg_catalog.row_security_active(c.oid), \
      exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid), \
      (select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attnum, pg_catalog.quote_ident(a.attname), a.atttypid, a.atttypmod, \
          a.attcollation, a.attnotnull, a.attisdropped), ',' order by a.attnum)) \
