@@ -40,11 +40,12 @@ impl<'a> Record<'a> {
 impl<R: BufRead> CsvFile<std::io::Chain<std::io::Cursor<Vec<u8>>, R>> {
     /// Reads the header. The error says what is wrong with it.
     pub(super) fn open(mut bytes: R, delimiter: u8) -> Result<Self, SiloError> {
-        let mut first = Vec::new();
-        let read = bytes.by_ref().take(BOM.len() as u64).read_to_end(&mut first);
-        read.map_err(|error| fault::of_read(&error))?;
-        if first == BOM {
+        // All of them: the parser passes over one, too, but only where it comes in one piece.
+        let mut first = BOM.to_vec();
+        while first == BOM {
             first.clear();
+            let read = bytes.by_ref().take(BOM.len() as u64).read_to_end(&mut first);
+            read.map_err(|error| fault::of_read(&error))?;
         }
         let mut file = Self {
             bytes: std::io::Cursor::new(first).chain(bytes),
@@ -189,6 +190,7 @@ mod tests {
     fn quotes_line_ends_and_a_byte_order_mark_are_read() {
         let text = "\u{feff}\"id\",\"no\nte\"\r\n1,\"a\r\nb, \"\"c\"\"\"\r\n2,\n\n3,é";
         for size in [1, 2, 5, 100] {
+            assert_eq!(rows("\u{feff}\u{feff}id\n1\n".as_bytes(), size).unwrap(), [["id"], ["1"]]);
             let read = rows(text.as_bytes(), size).unwrap();
             let wanted: [&[&str]; 4] =
                 [&["id", "no\nte"], &["1", "a\r\nb, \"c\""], &["2", ""], &["3", "é"]];

@@ -76,7 +76,11 @@ impl Items<'_, '_> {
             if first == Some(b'[') {
                 scanner.parts(b'[', b']', |scanner, _| self.item(scanner))?;
             } else if first == Some(b'n') {
-                scanner.value(None)?;
+                self.token.clear();
+                scanner.value(Some(&mut *self.token))?;
+                if *self.token != b"null" {
+                    return Err(no_document());
+                }
             } else {
                 self.item(scanner)?;
             }
@@ -274,6 +278,15 @@ mod tests {
         // As most writers put it, what is passed over stands behind a space.
         let text = "{ \"meta\" : {\"data\": [0]}, \"n\":\n1 , \"s\": \"]\", \"data\": [ 1, {\"a\": 2} ] , \"z\": null }";
         assert_eq!(items(text, "/data").unwrap(), ["1", "{\"a\": 2}"]);
+    }
+
+    #[test]
+    fn what_only_begins_as_null_is_no_document_without_items() {
+        assert_eq!(items(" null ", "").unwrap(), [""; 0]);
+        for text in ["nothing", "n", "nul", "nullnull", r#"{"data":none}"#] {
+            let pointer = if text.starts_with('{') { "/data" } else { "" };
+            assert_eq!(items(text, pointer).unwrap_err(), no_document(), "{text}");
+        }
     }
 
     #[test]

@@ -64,7 +64,19 @@ impl<'a> Numeric<'a> {
         let scale = u16::from_be_bytes(word(6)?);
         let numeric = Self { groups, weight, sign, scale };
         let whole = groups.len() == count * 2 && numeric.groups().all(|(_, group)| group < 10_000);
-        whole.then_some(numeric)
+        (whole && numeric.has_its_scale()).then_some(numeric)
+    }
+
+    /// Says whether no digit stands behind the last one that it says it has: it would be lost as text.
+    fn has_its_scale(&self) -> bool {
+        let groups = self.groups.as_chunks::<2>().0;
+        let last = i32::from(self.weight) + 1 - i32::try_from(groups.len()).unwrap_or(i32::MAX);
+        let beyond = |(index, group): (i32, &[u8; 2])| {
+            let digits = (-i32::from(self.scale) - (last + index) * 4).min(4);
+            let power = u32::try_from(digits).ok().filter(|digits| *digits > 0);
+            power.map(|digits| u16::from_be_bytes(*group).is_multiple_of(10_u16.pow(digits)))
+        };
+        (0..).zip(groups.iter().rev()).map_while(beyond).all(|zeros| zeros)
     }
 
     /// The groups, each with its power of 10 000.
@@ -205,6 +217,18 @@ mod tests {
     }
 
     #[test]
+    fn digits_behind_the_last_that_a_number_says_it_has_are_no_number() {
+        for (groups, weight, scale) in
+            [(&[1, 2345, 6703][..], 1, 2), (&[1], -1, 3), (&[1], -2, 4), (&[1], 0, 0)]
+        {
+            let bytes = sent(groups, weight, 0, scale);
+            let all = (groups, weight) == (&[1][..], 0);
+            assert_eq!(text(&bytes, &mut Vec::new()).is_ok(), all, "{groups:?}");
+            assert_eq!(unscaled(&bytes, 38, 10).is_ok(), all, "{groups:?}");
+        }
+    }
+
+    #[test]
     fn a_decimal_holds_what_its_column_declares_and_no_more() {
         assert_eq!(unscaled(&sent(&[19, 9900], 0, 0x4000, 2), 12, 2), Ok(-1999));
         assert_eq!(unscaled(&sent(&[19, 9900], 0, 0, 2), 12, 4), Ok(199_900));
@@ -244,7 +268,8 @@ mod tests {
             weight in -12_i16..12,
             scale in 0_i8..=38,
         ) {
-            let bytes = sent(&groups, weight, 0, 0);
+            // More digits behind the point than any of these has.
+            let bytes = sent(&groups, weight, 0, 80);
             let numeric = Numeric::read(&bytes).unwrap();
             if let Some(total) = numeric.short(scale) {
                 prop_assert_eq!(numeric.long(scale), Ok(total));
