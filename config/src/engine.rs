@@ -65,7 +65,7 @@ pub struct Export {
     /// How much memory the rows of one job may take up between its silos and its sealed objects: a quarter those of the section whose
     /// turn it is, a quarter those of sections that are read ahead, the rest what is made of them; reading waits then. A row that is
     /// larger than a sixteenth is refused: it is there several times before it is sealed. Drivers hand over whole rows: such a row is
-    /// there once before it is refused.
+    /// there, and those of sections that are read ahead, before it is refused.
     pub max_memory: ByteSize,
 }
 

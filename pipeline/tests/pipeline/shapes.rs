@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use crate::room::{Outcome, Room};
+use crate::room::{Outcome, Room, request};
 
 fn query(sql: &str, rest: &str) -> String {
     format!("[[silo.datapoint]]\nname = \"t\"\nquery = '''{sql}'''\n{rest}\n")
@@ -67,7 +67,7 @@ fn rows_larger_than_a_slice_are_whole() {
            (3, 'ada@example.com', zeroblob(20000000)), (4, 'ada@example.com', null);",
     );
     let points = "[[silo.datapoint]]\nname = \"t\"\ntable = \"s\"\nmatch = { email = \"email\" }\n";
-    let out = room.export(points);
+    let out = room.run("[export]\nmax_memory = \"384 MiB\"\n", points, request());
     let lengths: Vec<_> = out
         .parquet("t")
         .iter()

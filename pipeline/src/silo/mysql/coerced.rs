@@ -55,15 +55,32 @@ pub(super) async fn is_taken_for_number(
 /// Looks at the warnings of the statement that just ended.
 ///
 /// # Errors
-/// [`SiloError::Settings`] if a text was taken for a number, or if there are so many warnings that it cannot be told.
+/// [`SiloError::Settings`] if a text was taken for a number; [`SiloError::Query`] if the server left something out and only warned.
+/// Either, too, if there are so many warnings that it cannot be told.
 pub(super) async fn check(server: &mut Server, words: &Words) -> Result<(), SiloError> {
     let warnings = server.conn.get_warnings();
-    let Some(first) = words.0.first().filter(|_| warnings > 0) else { return Ok(()) };
+    if warnings == 0 {
+        return Ok(());
+    }
     let said: mysql_async::Result<Vec<Row>> =
         server.conn.query(format!("show warnings limit {MOST_WARNINGS}")).await;
     let said = said.map_err(|error| fault::running(&error))?;
+    let codes = said.iter().map(|row| number(row, 1));
+    if let Some((_, lost)) =
+        codes.filter_map(|code| LOSSES.iter().find(|(known, _)| *known == code)).next()
+    {
+        return Err(SiloError::Query { reason: (*lost).to_owned() });
+    }
     if usize::from(warnings) > said.len() {
-        return Err(coerced(&first.0));
+        return Err(words.0.first().map_or_else(
+            || SiloError::Query {
+                reason: format!(
+                    "more than {} warnings: whether it left something out cannot be told",
+                    said.len()
+                ),
+            },
+            |first| coerced(&first.0),
+        ));
     }
     for row in &said {
         let message = ask::text(row, 2).unwrap_or_default();
@@ -170,6 +187,12 @@ const COMPARISONS: [&str; 15] = [
 ];
 /// Warnings of a value that is truncated, wrong or not of the type it is taken for.
 const COERCIONS: [u64; 5] = [1264, 1265, 1292, 1366, 1918];
+/// Warnings of something that is not there because of them.
+const LOSSES: [(u64, &str); 3] = [
+    (1260, "a group_concat is longer than max_allowed_packet and would be cut (1260)"),
+    (1301, "a value is longer than max_allowed_packet and would be NULL (1301)"),
+    (1931, "the server would end it early (1931)"),
+];
 /// Bytes of a text that the server quotes whatever its length.
 const SURE: usize = 32;
 /// What makes a text one that nobody has, and changes nothing of the number that it begins with.

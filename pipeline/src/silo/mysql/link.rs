@@ -244,8 +244,12 @@ async fn begin(server: &mut Server, limits: Limits) -> mysql_async::Result<()> {
     // Rows wait on the server for as long as their statement may take.
     let writing = whole_seconds(limits.statement).max(600);
     // MySQL lets few users say how many warnings are kept, and keeps as many by itself; where it does not, `coerced.rs` counts them.
-    let warnings =
-        if *is_mariadb { format!(", max_error_count = {MOST_WARNINGS}") } else { String::new() };
+    let levels = u32::MAX;
+    let own = if *is_mariadb {
+        format!("max_error_count = {MOST_WARNINGS}, max_recursive_iterations = {levels}")
+    } else {
+        format!("cte_max_recursion_depth = {levels}")
+    };
     for setting in [
         "set names utf8mb4".to_owned(),
         format!("set {DISCORD_OF}"),
@@ -253,7 +257,7 @@ async fn begin(server: &mut Server, limits: Limits) -> mysql_async::Result<()> {
             "set session sql_mode = 'NO_BACKSLASH_ESCAPES', time_zone = '+00:00', {statement}, \
              innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}, net_write_timeout = {writing}, \
              wait_timeout = {IDLE}, max_sort_length = {SORTED}, group_concat_max_len = {GROUPED}, \
-             sql_select_limit = {EVERY_ROW}, sql_big_selects = 1{warnings}"
+             sql_select_limit = {EVERY_ROW}, sql_big_selects = 1, {own}"
         ),
         "set session transaction isolation level repeatable read".to_owned(),
         "set session transaction read only".to_owned(),
@@ -284,7 +288,7 @@ const EVERY_ROW: u64 = u64::MAX;
 pub(super) const MOST_WARNINGS: u16 = 1_024;
 /// Bytes by which a column of a key is sorted: the longest that an index holds, in the collation with the longest weights.
 const SORTED: u32 = 65_536;
-/// Bytes of a `group_concat`, which is cut at 1 024 or so otherwise.
+/// Bytes of a `group_concat`, which is cut at 1 024 or so otherwise; the server's `max_allowed_packet` cuts it, too, and warns.
 const GROUPED: u32 = 256 << 20;
 /// Seconds that a connection may wait for the next statement.
 const IDLE: u32 = 28_800;
