@@ -50,7 +50,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
         ],
     ),
     // A workspace of its own, for `cargo fuzz` alone.
-    ("antumbra-fuzz", &["antumbra-crypto"]),
+    ("antumbra-fuzz", &["antumbra-crypto", "antumbra-pipeline"]),
 ];
 
 #[test]
