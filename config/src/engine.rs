@@ -62,10 +62,11 @@ pub struct Export {
     pub secrets: GuardAction,
     /// What happens to values in a person's rows that are an identifier of somebody else, an e-mail address for one.
     pub foreign_identifiers: GuardAction,
-    /// How much memory the rows of one job may take up between its silos and its sealed objects: a quarter those of the section whose
-    /// turn it is, a quarter those of sections that are read ahead, the rest what is made of them; reading waits then. A row that is
-    /// larger than a sixteenth is refused: it is there several times before it is sealed. Drivers hand over whole rows: such a row is
-    /// there, and those of sections that are read ahead, before it is refused.
+    /// How much memory the rows of one job may take up between its silos and its sealed objects: an eighth those of the section whose
+    /// turn it is, an eighth those of sections that are read ahead, the rest what drivers hold and what is made of rows; reading waits
+    /// then. A row that is larger than a twenty-fourth is refused: it is there several times before it is sealed, and so is a row of
+    /// each of up to seven others that are read ahead or at the same time. Drivers hand over whole rows, `http` whole answers, `adbc`
+    /// whole batches: such a row is there, and those of others, before it is refused.
     pub max_memory: ByteSize,
 }
 
@@ -84,7 +85,7 @@ impl Default for Export {
             csv_formulas: CsvFormulas::Defuse,
             secrets: GuardAction::Redact,
             foreign_identifiers: GuardAction::Note,
-            max_memory: ByteSize::mebibytes(256),
+            max_memory: ByteSize::mebibytes(512),
         }
     }
 }

@@ -116,8 +116,19 @@ pub trait JobStore: std::fmt::Debug + Send + Sync {
     /// Returns the sections of a job in order.
     async fn sections(&self, job: JobId) -> Result<Vec<SectionRecord>, StoreError>;
 
-    /// Returns the committed slices of a section in the order of their ordinals, which is that of its rows.
-    async fn slices(&self, job: JobId, section: u32) -> Result<Vec<SliceRecord>, StoreError>;
+    /// Returns the committed slices of a section in the order of their ordinals, which is that of its rows: at most so many, the first
+    /// of them with the ordinal `from` or the next one there is.
+    async fn slices(
+        &self,
+        job: JobId,
+        section: u32,
+        from: u32,
+        most: u32,
+    ) -> Result<Vec<SliceRecord>, StoreError>;
+
+    /// Returns the newest committed slice of each part of a section, in order.
+    async fn newest_slices(&self, job: JobId, section: u32)
+    -> Result<Vec<SliceRecord>, StoreError>;
 
     /// Commits what a finished pack holds: slices, then ends of sections.
     ///

@@ -31,6 +31,15 @@ pub(super) enum Cell<'a> {
     Plain(Plain<'a>),
 }
 
+/// A piece of a long value: a cell of the same kind.
+pub(super) struct Piece<'a> {
+    pub(super) cell: Cell<'a>,
+    /// Nothing of the value stands before it.
+    pub(super) first: bool,
+    /// Nothing of the value stands behind it.
+    pub(super) last: bool,
+}
+
 /// A value whose text no format has to escape.
 pub(super) enum Plain<'a> {
     Boolean(bool),
@@ -131,6 +140,39 @@ impl<'a> Column<'a> {
                 Plain::Moment(Moment::at(array.value(row), zoned))
             }
         })
+    }
+}
+
+impl<'a> Cell<'a> {
+    /// Returns the bytes of a text, of JSON and of bytes; those of anything else are few.
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Json(text) => text.len(),
+            Self::Plain(Plain::Bytes(bytes)) => bytes.len(),
+            Self::Null | Self::Plain(_) => 0,
+        }
+    }
+
+    /// Returns the piece of at most so many bytes, a multiple of three, that begins at `from`, and where it ends. Letters stay whole,
+    /// and so do the three bytes that base64 takes together.
+    pub(super) fn piece(&self, from: usize, most: usize) -> (Piece<'a>, usize) {
+        let len = self.len();
+        let end = from.saturating_add(most).min(len);
+        let (end, cell) = match self {
+            Self::Text(text) | Self::Json(text) => {
+                let end = text.floor_char_boundary(end);
+                let part = text.get(from..end).unwrap_or_default();
+                (
+                    end,
+                    if matches!(self, Self::Text(_)) { Self::Text(part) } else { Self::Json(part) },
+                )
+            }
+            Self::Plain(Plain::Bytes(bytes)) => {
+                (end, Self::Plain(Plain::Bytes(bytes.get(from..end).unwrap_or_default())))
+            }
+            Self::Null | Self::Plain(_) => (len, Self::Null),
+        };
+        (Piece { cell, first: from == 0, last: end >= len }, end)
     }
 }
 

@@ -12,13 +12,13 @@
 //! else is left alone: numbers, times, JSON and base64 cannot hold what a formula calls.
 
 use antumbra_config::CsvFormulas;
-use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use csv_core::WriteResult;
 
 use super::EncodeError;
-use super::cell::{Cell, Column};
-use crate::text::free_of;
+use super::cell::{Cell, Piece, Plain};
+use super::rows::WriteRow;
+use crate::text::{free_of, number};
 
 /// Encodes rows as records.
 #[derive(Debug)]
@@ -43,82 +43,86 @@ impl CsvEncoder {
 
     /// Appends the header line.
     pub(super) fn header(&mut self, out: &mut Vec<u8>) {
-        let mut record = Record::begin(self.formulas, &mut self.defused, out);
-        for name in &self.names {
-            record.cell(&Cell::Text(name));
+        let names = std::mem::take(&mut self.names);
+        for (column, name) in names.iter().enumerate() {
+            self.before(column, out);
+            self.cell(&Cell::Text(name), out);
         }
-        record.end();
-    }
-
-    /// Appends records.
-    pub(super) fn rows(
-        &mut self,
-        batch: &RecordBatch,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let columns = Column::all(batch)?;
-        for row in 0..batch.num_rows() {
-            let mut record = Record::begin(self.formulas, &mut self.defused, out);
-            for column in &columns {
-                record.cell(&column.cell(row));
-            }
-            record.end();
-        }
-        Ok(())
+        self.names = names;
+        self.end(out);
     }
 
     pub(super) const fn defused(&self) -> u64 {
         self.defused
     }
-}
 
-/// A record being written.
-struct Record<'a> {
-    formulas: CsvFormulas,
-    defused: &'a mut u64,
-    out: &'a mut Vec<u8>,
-    cells: usize,
-}
-
-impl<'a> Record<'a> {
-    const fn begin(formulas: CsvFormulas, defused: &'a mut u64, out: &'a mut Vec<u8>) -> Self {
-        Self { formulas, defused, out, cells: 0 }
-    }
-
-    fn cell(&mut self, cell: &Cell<'_>) {
-        if self.cells > 0 {
-            self.out.push(b',');
-        }
-        self.cells += 1;
-        match cell {
-            Cell::Null => {}
-            Cell::Text(value) => self.text(value),
-            Cell::Json(value) => self.quoted("", value),
-            Cell::Plain(value) => value.write("", self.out),
-        }
-    }
-
-    fn text(&mut self, value: &str) {
+    /// Begins a text: the quote, and what keeps it from being run as a formula.
+    fn begin_text(&mut self, value: &str, out: &mut Vec<u8>) {
+        out.push(b'"');
         let formula = self.formulas == CsvFormulas::Defuse
             && value.as_bytes().first().is_some_and(|byte| FORMULA.contains(byte));
-        *self.defused += u64::from(formula);
-        self.quoted(if formula { "'" } else { "" }, value);
-    }
-
-    fn quoted(&mut self, before: &str, value: &str) {
-        self.out.reserve(before.len() + value.len() + 4);
-        self.out.push(b'"');
-        self.out.extend_from_slice(before.as_bytes());
-        if free_of(value.as_bytes(), |byte| byte == b'"') {
-            self.out.extend_from_slice(value.as_bytes());
-        } else {
-            doubled(value.as_bytes(), self.out);
+        if formula {
+            self.defused += 1;
+            out.push(b'\'');
         }
-        self.out.push(b'"');
+    }
+}
+
+impl WriteRow for CsvEncoder {
+    fn begin(&mut self, _: usize, _: &mut Vec<u8>) {}
+
+    fn before(&mut self, column: usize, out: &mut Vec<u8>) {
+        if column > 0 {
+            out.push(b',');
+        }
     }
 
-    fn end(self) {
-        self.out.extend_from_slice(if self.cells == 1 { b",\r\n" } else { b"\r\n" });
+    fn cell(&mut self, cell: &Cell<'_>, out: &mut Vec<u8>) {
+        match cell {
+            Cell::Null => {}
+            Cell::Text(value) => {
+                out.reserve(value.len() + 5);
+                self.begin_text(value, out);
+                in_quotes(value, out);
+                out.push(b'"');
+            }
+            Cell::Json(value) => {
+                out.reserve(value.len() + 4);
+                out.push(b'"');
+                in_quotes(value, out);
+                out.push(b'"');
+            }
+            Cell::Plain(value) => value.write("", out),
+        }
+    }
+
+    fn piece(&mut self, piece: &Piece<'_>, out: &mut Vec<u8>) {
+        match piece.cell {
+            Cell::Text(part) if piece.first => self.begin_text(part, out),
+            _ if piece.first => out.push(b'"'),
+            _ => {}
+        }
+        match piece.cell {
+            Cell::Text(part) | Cell::Json(part) => in_quotes(part, out),
+            Cell::Plain(Plain::Bytes(part)) => number::base64_digits(part, out),
+            Cell::Null | Cell::Plain(_) => {}
+        }
+        if piece.last {
+            out.push(b'"');
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(if self.names.len() == 1 { b",\r\n" } else { b"\r\n" });
+    }
+}
+
+/// Appends what stands between quotes.
+fn in_quotes(value: &str, out: &mut Vec<u8>) {
+    if free_of(value.as_bytes(), |byte| byte == b'"') {
+        out.extend_from_slice(value.as_bytes());
+    } else {
+        doubled(value.as_bytes(), out);
     }
 }
 
@@ -146,11 +150,12 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::{
-        ArrayRef, BinaryArray, Decimal128Array, Float64Array, Int64Array, StringArray,
+        ArrayRef, BinaryArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
     };
     use arrow_schema::{Field, Schema};
 
     use super::*;
+    use crate::encode::rows::Rows;
 
     /// The file without its header, and how many cells were defused.
     fn encode(formulas: CsvFormulas, columns: Vec<(&str, ArrayRef)>) -> (String, u64) {
@@ -162,7 +167,7 @@ mod tests {
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
         let mut out = Vec::new();
         let mut encoder = CsvEncoder::new(&batch.schema(), formulas, 0).unwrap();
-        encoder.rows(&batch, &mut out).unwrap();
+        assert!(!Rows::of(&batch).unwrap().write(&mut encoder, &mut out));
         (String::from_utf8(out).unwrap(), encoder.defused())
     }
 
@@ -223,7 +228,7 @@ mod tests {
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![json, days]).unwrap();
         let mut encoder = CsvEncoder::new(&batch.schema(), CsvFormulas::Defuse, 0).unwrap();
         let mut out = Vec::new();
-        encoder.rows(&batch, &mut out).unwrap();
+        assert!(!Rows::of(&batch).unwrap().write(&mut encoder, &mut out));
         let expected = "\"-1\",-0043-03-15\r\n\"\"\"=1\"\"\",+12345-01-31\r\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
         assert_eq!(encoder.defused(), 0);

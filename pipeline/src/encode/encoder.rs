@@ -5,6 +5,7 @@ use antumbra_config::{CsvFormulas, Format};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
+use super::rows::Rows;
 use super::{csv, json, parquet};
 
 /// A value or schema cannot be written in a format.
@@ -87,29 +88,56 @@ impl Encoder {
         }
     }
 
-    /// Appends rows of a slice; `before` is how many rows of the file, or of the part of it, were encoded before.
+    /// Takes rows of a slice; `before` is how many rows of the file, or of the part of it, were encoded before.
     ///
     /// # Errors
     /// [`EncodeError`] when a value cannot be held; its row counts from the beginning of the file.
+    pub(crate) fn begin<'a>(
+        &mut self,
+        batch: &'a RecordBatch,
+        before: u64,
+    ) -> Result<Rows<'a>, EncodeError> {
+        match self {
+            Self::Json(json) => {
+                json.first = before == 0;
+                Rows::of(batch)
+            }
+            Self::Csv(_) | Self::Ndjson(_) => Rows::of(batch),
+            Self::Parquet(parquet) => parquet.rows(batch).map(|()| Rows::none()),
+        }
+        .map_err(|error| error.after(before))
+    }
+
+    /// Appends rows that were taken, until there are some mebibytes of them; says whether more are left.
+    pub(crate) fn some(&mut self, rows: &mut Rows<'_>, out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::Json(json) => rows.write(&mut json.elements(), out),
+            Self::Csv(csv) => rows.write(csv, out),
+            Self::Ndjson(json) => rows.write(&mut json.lines(), out),
+            Self::Parquet(_) => false,
+        }
+    }
+
+    /// Takes rows as [`begin`](Self::begin) does, and appends all of them.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(any(test, feature = "fuzz"))]
     pub(crate) fn rows(
         &mut self,
         batch: &RecordBatch,
         before: u64,
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        match self {
-            Self::Json(json) => json.elements(batch, before == 0, out),
-            Self::Csv(csv) => csv.rows(batch, out),
-            Self::Ndjson(json) => json.lines(batch, out),
-            Self::Parquet(parquet) => parquet.rows(batch),
-        }
-        .map_err(|error| error.after(before))
+        let mut rows = self.begin(batch, before)?;
+        while self.some(&mut rows, out) {}
+        Ok(())
     }
 
-    /// Ends a slice that has rows, and returns what the epilogue will need of it.
+    /// Ends a slice that has rows, and returns what the file's end will need of it.
     ///
     /// # Errors
-    /// As [`rows`](Self::rows).
+    /// As [`begin`](Self::begin).
     pub(crate) fn end_slice(&mut self, out: &mut Vec<u8>) -> Result<Vec<u8>, EncodeError> {
         match self {
             Self::Json(_) | Self::Csv(_) | Self::Ndjson(_) => Ok(Vec::new()),
@@ -117,18 +145,45 @@ impl Encoder {
         }
     }
 
-    /// Appends what the file ends with; `kept` is what each slice of the file returned, in order.
+    /// Begins the end of a file of so many slices and rows. Every slice is to follow, then [`end`](Self::end).
+    ///
+    /// # Errors
+    /// [`EncodeError`] when the format's writer fails.
+    pub(crate) fn begin_end(
+        &mut self,
+        slices: usize,
+        rows: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        match self {
+            Self::Json(_) | Self::Csv(_) | Self::Ndjson(_) => Ok(()),
+            Self::Parquet(parquet) => parquet.footer(slices, rows, out),
+        }
+    }
+
+    /// Appends what the file's end says of its next slice, which [`end_slice`](Self::end_slice) returned.
     ///
     /// # Errors
     /// [`EncodeError`] when `kept` cannot be read back.
-    pub(crate) fn epilogue(&self, kept: &[Vec<u8>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    pub(crate) fn in_end(&mut self, kept: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        match self {
+            Self::Json(_) | Self::Csv(_) | Self::Ndjson(_) => Ok(()),
+            Self::Parquet(parquet) => parquet.in_footer(kept, out),
+        }
+    }
+
+    /// Appends what the file ends with.
+    ///
+    /// # Errors
+    /// [`EncodeError`] when not all slices were named.
+    pub(crate) fn end(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         match self {
             Self::Json(_) => {
                 out.extend_from_slice(json::EPILOGUE);
                 Ok(())
             }
             Self::Csv(_) | Self::Ndjson(_) => Ok(()),
-            Self::Parquet(parquet) => parquet.epilogue(kept, out),
+            Self::Parquet(parquet) => parquet.end(out),
         }
     }
 
@@ -147,6 +202,15 @@ pub(crate) const fn method(format: Format) -> Method {
     match format {
         Format::Json | Format::Csv | Format::Ndjson => Method::Deflated,
         Format::Parquet => Method::Stored,
+    }
+}
+
+/// Says whether the end of a format's files says something of each slice.
+#[must_use]
+pub(crate) const fn keeps_of_slices(format: Format) -> bool {
+    match format {
+        Format::Json | Format::Csv | Format::Ndjson => false,
+        Format::Parquet => true,
     }
 }
 

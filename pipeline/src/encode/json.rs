@@ -7,11 +7,10 @@
 //!
 //! [`Moment`]: crate::text::Moment
 
-use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::EncodeError;
-use super::cell::{Cell, Column};
+use super::cell::{Cell, Piece, Plain};
+use super::rows::WriteRow;
 use crate::text;
 
 pub(super) const PROLOGUE: &[u8] = b"[";
@@ -26,6 +25,8 @@ pub(crate) struct JsonEncoder {
     before: Vec<Vec<u8>>,
     /// Elements stand before the first of these.
     pub(super) follows: bool,
+    /// No row stands before those of the batch.
+    pub(super) first: bool,
 }
 
 impl JsonEncoder {
@@ -36,54 +37,72 @@ impl JsonEncoder {
             before.push(b':');
             before
         });
-        Self { before: before.collect(), follows: false }
+        Self { before: before.collect(), follows: false, first: true }
     }
 
-    /// Appends rows as elements of an array; `first`: none of these rows stands before them.
-    pub(super) fn elements(
-        &self,
-        batch: &RecordBatch,
-        first: bool,
-        out: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
-        let mut first = first && !self.follows;
-        let columns = Column::all(batch)?;
-        for row in 0..batch.num_rows() {
-            out.extend_from_slice(if first { b"\n" } else { b",\n" });
-            first = false;
-            self.object(&columns, row, out);
-        }
-        Ok(())
+    /// Writes rows as elements of an array.
+    pub(super) const fn elements(&self) -> Objects<'_> {
+        let first = if self.first && !self.follows { b"\n".as_slice() } else { b",\n" };
+        Objects { before: self.before.as_slice(), first, later: b",\n", end: b"}" }
     }
 
-    /// Appends rows as lines (NDJSON): line feeds in values are escaped, so a line is a row.
-    pub(super) fn lines(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let columns = Column::all(batch)?;
-        for row in 0..batch.num_rows() {
-            self.object(&columns, row, out);
-            out.push(b'\n');
-        }
-        Ok(())
-    }
-
-    fn object(&self, columns: &[Column<'_>], row: usize, out: &mut Vec<u8>) {
-        if columns.is_empty() {
-            out.push(b'{');
-        }
-        for (before, column) in self.before.iter().zip(columns) {
-            out.extend_from_slice(before);
-            value(&column.cell(row), out);
-        }
-        out.push(b'}');
+    /// Writes rows as lines (NDJSON): line feeds in values are escaped, so a line is a row.
+    pub(super) const fn lines(&self) -> Objects<'_> {
+        Objects { before: self.before.as_slice(), first: b"", later: b"", end: b"}\n" }
     }
 }
 
-fn value(cell: &Cell<'_>, out: &mut Vec<u8>) {
-    match cell {
-        Cell::Null => out.extend_from_slice(b"null"),
-        Cell::Text(value) => text::json::string(value, out),
-        Cell::Json(value) => out.extend_from_slice(value.as_bytes()),
-        Cell::Plain(value) => value.write("\"", out),
+/// Writes a row as an object.
+pub(super) struct Objects<'a> {
+    /// What stands before each value.
+    before: &'a [Vec<u8>],
+    /// What stands before the first row.
+    first: &'static [u8],
+    /// What stands before the others.
+    later: &'static [u8],
+    /// What stands behind a row.
+    end: &'static [u8],
+}
+
+impl WriteRow for Objects<'_> {
+    fn begin(&mut self, index: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(if index == 0 { self.first } else { self.later });
+        if self.before.is_empty() {
+            out.push(b'{');
+        }
+    }
+
+    fn before(&mut self, column: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.before.get(column).map(Vec::as_slice).unwrap_or_default());
+    }
+
+    fn cell(&mut self, cell: &Cell<'_>, out: &mut Vec<u8>) {
+        match cell {
+            Cell::Null => out.extend_from_slice(b"null"),
+            Cell::Text(value) => text::json::string(value, out),
+            Cell::Json(value) => out.extend_from_slice(value.as_bytes()),
+            Cell::Plain(value) => value.write("\"", out),
+        }
+    }
+
+    fn piece(&mut self, piece: &Piece<'_>, out: &mut Vec<u8>) {
+        let quoted = !matches!(piece.cell, Cell::Json(_));
+        if quoted && piece.first {
+            out.push(b'"');
+        }
+        match piece.cell {
+            Cell::Text(part) => text::json::in_string(part, out),
+            Cell::Json(part) => out.extend_from_slice(part.as_bytes()),
+            Cell::Plain(Plain::Bytes(part)) => text::number::base64_digits(part, out),
+            Cell::Null | Cell::Plain(_) => {}
+        }
+        if quoted && piece.last {
+            out.push(b'"');
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.end);
     }
 }
 
@@ -92,11 +111,12 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::{
-        ArrayRef, BinaryArray, Decimal128Array, Float64Array, Int64Array, StringArray,
+        ArrayRef, BinaryArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
     };
     use arrow_schema::{DataType, Field, Schema};
 
     use super::*;
+    use crate::encode::rows::Rows;
 
     fn encode(columns: Vec<(&str, ArrayRef)>) -> String {
         let fields: Vec<_> = columns
@@ -106,7 +126,8 @@ mod tests {
         let arrays = columns.into_iter().map(|(_, array)| array).collect();
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
         let mut out = Vec::new();
-        JsonEncoder::new(&batch.schema()).elements(&batch, true, &mut out).unwrap();
+        let encoder = JsonEncoder::new(&batch.schema());
+        assert!(!Rows::of(&batch).unwrap().write(&mut encoder.elements(), &mut out));
         String::from_utf8(out).unwrap()
     }
 
@@ -118,7 +139,7 @@ mod tests {
         let mut encoder = JsonEncoder::new(&schema);
         encoder.follows = true;
         let mut out = Vec::new();
-        encoder.elements(&batch, true, &mut out).unwrap();
+        assert!(!Rows::of(&batch).unwrap().write(&mut encoder.elements(), &mut out));
         assert_eq!(out, b",\n{\"n\":1},\n{\"n\":2}");
     }
 

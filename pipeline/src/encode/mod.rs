@@ -6,10 +6,12 @@
 mod cell;
 mod csv;
 mod encoder;
+mod footer;
 mod json;
 mod parquet;
 mod row_group;
+mod rows;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use encoder::{EncodeError, Encoder, extension, media_type, method};
+pub(crate) use encoder::{EncodeError, Encoder, extension, keeps_of_slices, media_type, method};

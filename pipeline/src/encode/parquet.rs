@@ -1,8 +1,7 @@
 //! Parquet: a slice is a row group, zstd pages, the footer last.
 //!
-//! A slice is encoded as the first row group of a file of its own, and its metadata is kept with the slice. The epilogue
-//! moves the offsets of all of them to where the slices stand, and writes one footer. So slices can be made in any
-//! order and by any worker, and the file is the same.
+//! A slice is encoded as the first row group of a file of its own, and its metadata is kept with the slice. The footer has all of
+//! them, moved to where the slices stand. So slices can be made in any order and by any worker, and the file is the same.
 //!
 //! Types are Arrow's, with two differences. `-infinity` of days and timestamps is the second least number instead of the least,
 //! since that is what `DuckDB` reads as it; the least one would be a day in the past. The time 24:00:00 is refused: Parquet has
@@ -18,14 +17,12 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{
-    FileMetaData, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData,
-};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use super::EncodeError;
 use super::cell::refuse;
+use super::footer::{Footer, Frame};
 use super::row_group::{RowGroup, without_rows};
 use crate::text::moment;
 
@@ -35,6 +32,8 @@ pub(super) const PROLOGUE: &[u8] = b"PAR1";
 pub(crate) struct ParquetEncoder {
     schema: SchemaRef,
     open: Option<RowGroup>,
+    frame: Option<Frame>,
+    footer: Option<Footer>,
 }
 
 impl ParquetEncoder {
@@ -43,7 +42,7 @@ impl ParquetEncoder {
             return Err(EncodeError::Format("Parquet cannot hold rows without columns".to_owned()));
         }
         writer(schema, &[])?;
-        Ok(Self { schema: Arc::clone(schema), open: None })
+        Ok(Self { schema: Arc::clone(schema), open: None, frame: None, footer: None })
     }
 
     pub(super) fn rows(&mut self, batch: &RecordBatch) -> Result<(), EncodeError> {
@@ -58,31 +57,45 @@ impl ParquetEncoder {
         let metadata = open.end(&self.schema, out)?;
         let len = out.len().saturating_sub(start);
         let mut kept = (len as u64).to_le_bytes().to_vec();
-        let file = empty(&self.schema)?.file_metadata().clone();
-        let rows = metadata.num_rows();
-        write_footer(&with_rows(&file, rows), vec![metadata], &mut kept)?;
+        kept.append(&mut self.frame()?.group(metadata)?);
         Ok(kept)
     }
 
-    pub(super) fn epilogue(&self, kept: &[Vec<u8>], out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        let unreadable =
-            || EncodeError::Format("metadata of a row group cannot be read back".to_owned());
-        let mut groups = Vec::with_capacity(kept.len());
-        let mut start = 0_i64;
-        let mut rows = 0;
-        for slice in kept {
-            let (len, footer) = slice.split_first_chunk::<8>().ok_or_else(unreadable)?;
-            let body = footer.len().checked_sub(8).and_then(|end| footer.get(..end));
-            let one = ParquetMetaDataReader::decode_metadata(body.ok_or_else(unreadable)?)
-                .map_err(failed)?;
-            for group in one.row_groups() {
-                rows += group.num_rows();
-                groups.push(moved(group, start, groups.len())?);
+    /// Begins the footer of a file of so many slices and rows.
+    pub(super) fn footer(
+        &mut self,
+        slices: usize,
+        rows: u64,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        self.footer = Some(self.frame()?.begin(slices, rows, out));
+        Ok(())
+    }
+
+    /// Appends what was kept of the next slice to the footer.
+    pub(super) fn in_footer(&mut self, kept: &[u8], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let (len, group) = kept.split_first_chunk::<8>().ok_or_else(no_footer)?;
+        let (Some(frame), Some(footer)) = (&self.frame, &mut self.footer) else {
+            return Err(no_footer());
+        };
+        frame.next(footer, group, u64::from_le_bytes(*len), out)
+    }
+
+    /// Ends the footer, and the file.
+    pub(super) fn end(&mut self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let footer = self.footer.take().ok_or_else(no_footer)?;
+        self.frame()?.end(&footer, out)
+    }
+
+    fn frame(&mut self) -> Result<&Frame, EncodeError> {
+        match &mut self.frame {
+            Some(frame) => Ok(frame),
+            none => {
+                // A file of this schema without rows has everything of the footer but the row groups.
+                let empty = writer(&self.schema, &[])?.close().map_err(failed)?;
+                Ok(none.insert(Frame::of(empty.file_metadata())?))
             }
-            start += i64::try_from(u64::from_le_bytes(*len)).map_err(|_| unreadable())?;
         }
-        let file = empty(&self.schema)?.file_metadata().clone();
-        write_footer(&with_rows(&file, rows), groups, out)
     }
 }
 
@@ -155,54 +168,8 @@ pub(super) fn writer(
     ArrowWriter::try_new_with_options(Vec::new(), Arc::clone(schema), options).map_err(failed)
 }
 
-/// The metadata of a file of this schema without rows: everything of the footer but the row groups.
-fn empty(schema: &SchemaRef) -> Result<ParquetMetaData, EncodeError> {
-    writer(schema, &[])?.close().map_err(failed)
-}
-
-fn with_rows(file: &FileMetaData, rows: i64) -> FileMetaData {
-    FileMetaData::new(
-        file.version(),
-        rows,
-        file.created_by().map(str::to_owned),
-        file.key_value_metadata().cloned(),
-        file.schema_descr_ptr(),
-        file.column_orders().cloned(),
-    )
-}
-
-fn write_footer(
-    file: &FileMetaData,
-    groups: Vec<RowGroupMetaData>,
-    out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
-    let metadata = ParquetMetaData::new(file.clone(), groups);
-    ParquetMetaDataWriter::new(out, &metadata).finish().map_err(failed)
-}
-
-fn moved(
-    group: &RowGroupMetaData,
-    by: i64,
-    ordinal: usize,
-) -> Result<RowGroupMetaData, EncodeError> {
-    let ordinal = i32::try_from(ordinal)
-        .map_err(|_| EncodeError::Format("more row groups than Parquet can number".to_owned()))?;
-    let mut columns = Vec::with_capacity(group.columns().len());
-    for column in group.columns() {
-        let moved = column
-            .clone()
-            .into_builder()
-            .set_data_page_offset(column.data_page_offset() + by)
-            .set_dictionary_page_offset(column.dictionary_page_offset().map(|at| at + by))
-            .set_index_page_offset(column.index_page_offset().map(|at| at + by));
-        columns.push(moved.build().map_err(failed)?);
-    }
-    let mut builder =
-        group.clone().into_builder().set_column_metadata(columns).set_ordinal(ordinal);
-    if let Some(at) = group.file_offset() {
-        builder = builder.set_file_offset(at + by);
-    }
-    builder.build().map_err(failed)
+fn no_footer() -> EncodeError {
+    EncodeError::Format("a slice before the footer".to_owned())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
@@ -244,7 +211,11 @@ mod tests {
             encoder.rows(slice).unwrap();
             kept.push(encoder.end_slice(&mut out).unwrap());
         }
-        ParquetEncoder::new(schema).unwrap().epilogue(&kept, &mut out).unwrap();
+        let mut encoder = ParquetEncoder::new(schema).unwrap();
+        let rows: usize = slices.iter().map(RecordBatch::num_rows).sum();
+        encoder.footer(slices.len(), rows as u64, &mut out).unwrap();
+        kept.iter().for_each(|kept| encoder.in_footer(kept, &mut out).unwrap());
+        encoder.end(&mut out).unwrap();
         out
     }
 

@@ -2,14 +2,14 @@
 //!
 //! A column writer holds pages, perhaps a dictionary, and the compressor's and decompressor's state, together about 280 kB however
 //! little it was given. Up to [`MOST_WRITERS`] columns each have theirs from the slice's first run on, so that no more than a run
-//! is there uncompressed. More columns are written one after the other when the slice ends, and its rows are kept until then. The
-//! bytes are the same.
+//! is there uncompressed. More columns are written one after the other when the slice ends, and its rows are kept until then; so are
+//! the columns of a slice that is one run of large rows. The bytes are the same.
 
 use std::collections::HashSet;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::file::metadata::RowGroupMetaData;
@@ -17,6 +17,7 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::EncodeError;
 use super::parquet::{failed, writer};
+use crate::silo::value_bytes;
 
 /// A row group under way.
 pub(super) struct RowGroup {
@@ -28,8 +29,8 @@ pub(super) struct RowGroup {
 enum Columns {
     /// Each has a writer, from the first run on: it decides how columns are written.
     Together(Option<Box<Writers>>),
-    /// They are written when the slice ends; until then its runs are kept.
-    OneByOne(Vec<RecordBatch>),
+    /// They are written when the slice ends; until then its runs are kept, in the pieces they came in.
+    OneByOne(Vec<Vec<RecordBatch>>),
 }
 
 struct Writers {
@@ -52,6 +53,10 @@ impl RowGroup {
         schema: &SchemaRef,
         out: &mut Vec<u8>,
     ) -> Result<RowGroupMetaData, EncodeError> {
+        if matches!(self.columns, Columns::Together(None)) && self.waits_for_much() {
+            // One run, of large rows: all columns together would be there once more.
+            self.columns = Columns::OneByOne(Vec::new());
+        }
         self.write_waiting()?;
         match self.columns {
             Columns::Together(None) => Err(without_rows()),
@@ -98,14 +103,19 @@ impl RowGroup {
 
     /// Writes what waits, a run or the slice's last rows.
     fn write_waiting(&mut self) -> Result<(), EncodeError> {
-        let joined = match self.waiting.as_slice() {
-            [] => return Ok(()),
-            [one] => one.clone(),
-            [first, ..] => concat_batches(first.schema_ref(), &self.waiting)
-                .map_err(|error| EncodeError::Format(error.to_string()))?,
-        };
-        self.waiting.clear();
-        self.write_run(&joined)
+        let waiting = std::mem::take(&mut self.waiting);
+        match &mut self.columns {
+            _ if waiting.is_empty() => Ok(()),
+            Columns::OneByOne(runs) => {
+                runs.push(waiting);
+                Ok(())
+            }
+            Columns::Together(_) => self.write_run(&joined(&waiting)?),
+        }
+    }
+
+    fn waits_for_much(&self) -> bool {
+        self.waiting.iter().map(value_bytes).sum::<u64>() >= MUCH
     }
 
     fn waiting_rows(&self) -> usize {
@@ -119,7 +129,7 @@ impl RowGroup {
                 write(&mut none.insert(Box::new(Writers::of(run)?)).columns, run)
             }
             Columns::OneByOne(runs) => {
-                runs.push(run.clone());
+                runs.push(vec![run.clone()]);
                 Ok(())
             }
         }
@@ -158,8 +168,17 @@ fn write(columns: &mut [ArrowColumnWriter], run: &RecordBatch) -> Result<(), Enc
     Ok(())
 }
 
+/// Joins the pieces of a run.
+fn joined(pieces: &[RecordBatch]) -> Result<RecordBatch, EncodeError> {
+    match pieces {
+        [] => Err(without_rows()),
+        [one] => Ok(one.clone()),
+        [first, ..] => concat_batches(first.schema_ref(), pieces).map_err(unjoined),
+    }
+}
+
 /// Writes one column of all runs; an error is the only element.
-fn chunks(runs: &[RecordBatch], column: usize) -> Vec<Result<ArrowColumnChunk, EncodeError>> {
+fn chunks(runs: &[Vec<RecordBatch>], column: usize) -> Vec<Result<ArrowColumnChunk, EncodeError>> {
     match column_chunks(runs, column) {
         Ok(chunks) => chunks.into_iter().map(Ok).collect(),
         Err(error) => vec![Err(error)],
@@ -167,12 +186,13 @@ fn chunks(runs: &[RecordBatch], column: usize) -> Vec<Result<ArrowColumnChunk, E
 }
 
 fn column_chunks(
-    runs: &[RecordBatch],
+    runs: &[Vec<RecordBatch>],
     column: usize,
 ) -> Result<Vec<ArrowColumnChunk>, EncodeError> {
     let mut writers = None;
     for run in runs {
-        let one = run.project(&[column]).map_err(|error| EncodeError::Format(error.to_string()))?;
+        let pieces = run.iter().map(|piece| piece.project(&[column]).map_err(unjoined));
+        let one = joined(&pieces.collect::<Result<Vec<_>, _>>()?)?;
         let Writers { columns, .. } = match &mut writers {
             Some(writers) => writers,
             none => none.insert(Writers::of(&one)?),
@@ -201,6 +221,11 @@ fn append(
     file.flush().map_err(flushed)?;
     std::mem::swap(file.inner_mut(), out);
     Ok(metadata.as_ref().clone())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used as a function for map_err")]
+fn unjoined(error: ArrowError) -> EncodeError {
+    EncodeError::Format(error.to_string())
 }
 
 pub(super) fn without_rows() -> EncodeError {
@@ -235,6 +260,8 @@ fn distinct(column: &ArrayRef) -> usize {
 
 /// Rows handed to the writer at once, counted from the beginning of the slice; its own batches are as long.
 pub(super) const RUN_ROWS: usize = 1_024;
+/// Bytes of a slice's only run beyond which its columns are written one by one.
+const MUCH: u64 = 4 << 20;
 /// Columns that have a writer each, at most.
 pub(super) const MOST_WRITERS: usize = 64;
 

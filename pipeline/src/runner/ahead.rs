@@ -9,13 +9,13 @@ use antumbra_jobs::{PART_SLICES, SliceRecord};
 use tokio::time::{Duration, Instant, timeout};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::collect::Collector;
+use super::collect::{Collector, MOST_OPEN};
 use super::cutting::CommittedPart;
 use super::parting::Table;
 use super::section::{Stop, unless_stopped};
 use super::sessions::{IN_USE, Lent};
 use super::state::SectionState;
-use super::stored::{read_cursor, split_list};
+use super::stored::read_cursor;
 use crate::plan::{Plan, Planned};
 use crate::silo::{BATCH_BYTES, BATCHES_WAITING, Batches, Cursor, RowMemory, Session, Shape};
 use crate::{PipelineError, SiloError};
@@ -23,13 +23,13 @@ use crate::{PipelineError, SiloError};
 /// The sections that are being opened, or wait with their first batches read.
 #[derive(Default)]
 pub(super) struct Ahead {
-    opening: BTreeMap<u32, Opening>,
+    pub(super) opening: BTreeMap<u32, Opening>,
     /// Of those who read parts, too.
     pub(super) tasks: TaskTracker,
 }
 
 /// A section that is being opened. Dropped, it ends what its session does, and the session.
-struct Opening {
+pub(super) struct Opening {
     silo: String,
     since: Instant,
     task: AbortOnDropHandle<Opened>,
@@ -80,14 +80,15 @@ impl Collector {
             .iter()
             .filter_map(|ordinal| Some((*ordinal, planned(ordinal)?)))
             .filter(|(_, planned)| planned.skipped.is_none());
-        let Some((first, _)) = sections.clone().next() else { return Ok(()) };
+        let Some((first, planned_first)) = sections.clone().next() else { return Ok(()) };
+        let parts_of_first = sessions(self.parts_of(first, planned_first)).min(self.most_parts) - 1;
         let stop = self.halt.stop().clone();
         while let Some((ordinal, planned)) = sections.next() {
             let silo = planned.spec.silo.as_str();
             if closed.contains(silo) || self.ahead.opening.contains_key(&ordinal) {
                 continue;
             }
-            if ordinal != first && self.ahead.opening.len() >= self.most_ahead {
+            if ordinal != first && self.ahead.opening.len() + parts_of_first >= self.most_ahead {
                 break;
             }
             // Who reads in parts takes all sessions there are.
@@ -237,25 +238,18 @@ impl Collector {
         if !self.begun.contains(&ordinal) {
             return Ok(None);
         }
-        let slices = self.desk.store.slices(self.desk.lease.job, ordinal).await?;
-        let Some(last) = slices.last() else { return Ok(None) };
+        let newest = self.desk.store.newest_slices(self.desk.lease.job, ordinal).await?;
+        let Some(last) = newest.last() else { return Ok(None) };
         let bounds = SectionState::from_bytes(&last.state)?.bounds;
         let mut parts = BTreeMap::new();
-        for slices in slices.chunk_by(|one, other| part_of(one) == part_of(other)) {
-            let Some(last) = slices.last() else { continue };
-            let mut kept = vec![Vec::new(); self.desk.lanes.len()];
-            for slice in slices {
-                for (lane, part) in kept.iter_mut().zip(split_list(&slice.kept)?) {
-                    lane.push(part);
-                }
-            }
+        for last in newest {
             let committed = CommittedPart {
                 state: SectionState::from_bytes(&last.state)?,
                 cursor: read_cursor(&last.cursor)?,
                 next_slice: last.ordinal.saturating_add(1),
-                kept,
+                slices: slices_up_to(&last),
             };
-            parts.insert(part_of(last), committed);
+            parts.insert(part_of(&last), committed);
         }
         Ok(Some(Committed { bounds, parts }))
     }
@@ -264,6 +258,11 @@ impl Collector {
 /// The part that a slice belongs to.
 const fn part_of(slice: &SliceRecord) -> u32 {
     slice.ordinal / PART_SLICES
+}
+
+/// How many slices of its part there are up to this one.
+pub(super) const fn slices_up_to(slice: &SliceRecord) -> u32 {
+    slice.ordinal % PART_SLICES + 1
 }
 
 impl Committed {
@@ -346,7 +345,7 @@ fn can_wait(planned: &Planned) -> bool {
 /// than [`BATCH_BYTES`].
 pub(super) fn most_ahead(bytes: u64) -> usize {
     let each = u64::try_from((BATCHES_WAITING + 1) * 2 * BATCH_BYTES).unwrap_or(u64::MAX);
-    usize::try_from(bytes / each).unwrap_or(usize::MAX).max(1)
+    usize::try_from((bytes / each).min(MOST_OPEN)).unwrap_or(usize::MAX).max(1)
 }
 
 /// How long a section may have waited for its turn with a statement under way.

@@ -23,7 +23,7 @@ use super::running::Halt;
 use super::section::Stop;
 use super::sessions::Sessions;
 use crate::plan::Plan;
-use crate::silo::RowMemory;
+use crate::silo::{BATCH_BYTES, RowMemory};
 use crate::{Engine, PipelineError};
 
 /// Collects the sections of one leased job.
@@ -65,7 +65,8 @@ pub(super) struct Collector {
     pub(super) redact_key: Secret32,
 }
 
-/// What rows may take up that are read and not encoded. The other half of `export.max_memory` is for what is encoded.
+/// What rows may take up that are read and not encoded. The rest of `export.max_memory` is for what drivers hold and for what is
+/// encoded.
 #[derive(Debug, Clone)]
 pub(super) struct Memory {
     /// Those of the section whose turn it is.
@@ -76,16 +77,23 @@ pub(super) struct Memory {
     pub(super) row: u64,
 }
 
-/// How often a row is there at most, with rows behind it that are as large: with the driver as it came and as it comes, in columns,
-/// waiting, as it is written, and as it is compressed.
-pub(super) const TIMES_A_ROW: u64 = 16;
+/// How often a row may be there, if all are as large: eight times that of the section whose turn it is, with its driver as it came and
+/// as it comes, in columns, waiting, as it is written and as it is compressed; and twice, with the driver and in columns, for each
+/// of the others that are open.
+pub(super) const TIMES_A_ROW: u64 = 8 + 2 * MOST_OPEN;
+/// How many sections, or parts of one, are read at once at most.
+pub(super) const MOST_OPEN: u64 = 8;
+/// The share of a job's memory from which on a batch is large, if it is larger than usual ones.
+const LARGE: u64 = 64;
+/// Bytes that a batch of usual rows does not have.
+const USUAL: u64 = 4 * BATCH_BYTES as u64;
 
 impl Memory {
     fn of(bytes: u64) -> Self {
-        let quarter = bytes / 4;
+        let (eighth, large) = (bytes / 8, (bytes / LARGE).max(USUAL));
         Self {
-            turn: RowMemory::new(quarter),
-            ahead: RowMemory::new(quarter),
+            turn: RowMemory::new(eighth, large),
+            ahead: RowMemory::without_large(eighth, large),
             row: bytes / TIMES_A_ROW,
         }
     }

@@ -42,8 +42,8 @@ pub(super) struct CommittedPart {
     pub(super) cursor: Cursor,
     /// The ordinal of its next slice.
     pub(super) next_slice: u32,
-    /// What each slice left, for each lane.
-    pub(super) kept: Vec<Vec<Vec<u8>>>,
+    /// How many there are; of parts that were joined, those of all.
+    pub(super) slices: u32,
 }
 
 /// A part being read.
@@ -60,8 +60,8 @@ pub(super) struct Cutting {
     next_slice: u32,
     /// The key of the last row that was encoded.
     cursor: Cursor,
-    /// What each slice left, for each lane.
-    pub(super) kept: Vec<Vec<Vec<u8>>>,
+    /// How many slices there are, those of earlier work included.
+    pub(super) slices: u32,
 }
 
 impl Subject {
@@ -96,14 +96,11 @@ impl Cutting {
         let files = committed.as_ref().map_or(&[][..], |committed| &committed.state.files);
         desk.lanes.begin(&planned.spec.name(), redactor.schema(), files, part).await?;
         let slicer = Slicer::new(&subject.slice_key, &subject.shape);
-        let (rows, next_slice, cursor, kept) = match committed {
-            Some(CommittedPart { state, cursor, next_slice, kept }) => {
-                (state.rows, next_slice, cursor, kept)
+        let (rows, next_slice, cursor, slices) = match committed {
+            Some(CommittedPart { state, cursor, next_slice, slices }) => {
+                (state.rows, next_slice, cursor, slices)
             }
-            None => {
-                let kept = vec![Vec::new(); desk.lanes.len()];
-                (0, part.saturating_mul(PART_SLICES), Cursor(Vec::new()), kept)
-            }
+            None => (0, part.saturating_mul(PART_SLICES), Cursor(Vec::new()), 0),
         };
         Ok(Self {
             subject,
@@ -115,7 +112,7 @@ impl Cutting {
             slice_bytes: 0,
             next_slice,
             cursor,
-            kept,
+            slices,
         })
     }
 
@@ -129,7 +126,10 @@ impl Cutting {
         let before = self.rows;
         let next =
             async |batches: &mut Batches| batches.next().await.map_err(|error| error.after(before));
+        // Of the slice's last large batch: until it is written, that is there several times.
+        let mut right = None;
         while let Some(batch) = unless_stopped(stop, next(&mut batches)).await? {
+            let of_this = batches.right();
             crash_point("collect.batch");
             let bytes = value_bytes(&batch);
             if bytes > self.subject.memory.row {
@@ -140,15 +140,18 @@ impl Cutting {
             for (index, (offset, len)) in runs.into_iter().enumerate() {
                 if index > 0 || starts_with_cut {
                     self.end_slice(desk).await?;
+                    right = None;
                 }
                 let share = (bytes / of_batch).saturating_mul(len as u64);
                 self.encode(desk, &batch.slice(offset, len), share).await?;
             }
+            right = of_this.or(right);
         }
         drop(batches);
         if self.slice_rows > 0 {
             self.end_slice(desk).await?;
         }
+        drop(right);
         Ok(())
     }
 
@@ -183,14 +186,12 @@ impl Cutting {
         let mut files = Vec::new();
         let mut bytes = 0;
         let slices = desk.lanes.end_slice(self.slice_bytes).await?;
-        let lanes = slices.into_iter().zip(desk.lanes.states()).zip(&mut self.kept);
-        for ((slice, (format, state)), kept_before) in lanes {
+        for (slice, (format, state)) in slices.into_iter().zip(desk.lanes.states()) {
             if let Some(segment) = slice.segment {
                 bytes += segment.stored_len;
                 let entry = self.subject.entry(format);
                 segments.push(records::to_record(&entry, slice.ordinal, segment));
             }
-            kept_before.push(slice.kept.clone());
             kept.push(slice.kept);
             files.push(state);
         }
@@ -212,6 +213,7 @@ impl Cutting {
         });
         desk.ledger.slice(self.slice_rows, bytes);
         self.next_slice = ordinal.saturating_add(1);
+        self.slices = self.slices.saturating_add(1);
         self.slice_rows = 0;
         self.slice_bytes = 0;
         crash_point("collect.slice");
@@ -225,7 +227,7 @@ fn check_widest(batch: &RecordBatch, most: u64, before: u64) -> Result<(), SiloE
         return Ok(());
     };
     let what = format!(
-        "the row takes up {bytes} bytes, more than a sixteenth of export.max_memory; set that to at least {}",
+        "the row takes up {bytes} bytes, more than a {TIMES_A_ROW}th of export.max_memory; set that to at least {}",
         bytes.saturating_mul(TIMES_A_ROW)
     );
     Err(SiloError::Value { row: before + row as u64 + 1, column, what })

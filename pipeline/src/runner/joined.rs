@@ -88,9 +88,7 @@ fn join(joined: &mut CommittedPart, part: CommittedPart) -> Vec<u64> {
     for (file, follows) in joined.state.files.iter_mut().zip(&part.state.files) {
         file.follow(follows);
     }
-    for (lane, follows) in joined.kept.iter_mut().zip(part.kept) {
-        lane.extend(follows);
-    }
+    joined.slices = joined.slices.saturating_add(part.slices);
     part.state.withheld
 }
 

@@ -9,7 +9,6 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use sha2::{Digest, Sha256};
 
-use super::lanes::VERY_LARGE;
 use super::state::FileState;
 use crate::PipelineError;
 use crate::encode::{self, EncodeError, Encoder};
@@ -100,21 +99,20 @@ impl Lane {
         Ok(())
     }
 
-    /// Encodes rows of about so many `bytes`, behind `before` rows of the file, into the pack.
+    /// Encodes rows behind `before` rows of the file into the pack.
     pub(super) async fn rows(
         &mut self,
         batch: &RecordBatch,
         before: u64,
-        bytes: u64,
     ) -> Result<(), PipelineError> {
         let (format, file, pack) = self.parts().await?;
-        if bytes >= VERY_LARGE && format != Format::Parquet {
-            // Grown bit by bit, it would be there twice.
-            file.out.reserve_exact(usize::try_from(bytes).unwrap_or_default());
-        }
-        file.encoder
-            .rows(batch, before, &mut file.out)
+        let mut rows = file
+            .encoder
+            .begin(batch, before)
             .map_err(|error| unencodable(&file.section, format, error))?;
+        while file.encoder.some(&mut rows, &mut file.out) {
+            file.drain(pack).await?;
+        }
         file.drain(pack).await
     }
 
@@ -146,11 +144,28 @@ impl Lane {
         })
     }
 
-    /// Ends the file; `kept` is what its slices left, in order.
-    pub(super) async fn end(&mut self, kept: &[Vec<u8>]) -> Result<EndedFile, PipelineError> {
+    /// Begins the end of a file of so many slices and rows.
+    pub(super) async fn begin_end(&mut self, slices: u32, rows: u64) -> Result<(), PipelineError> {
+        let (format, file, _) = self.parts().await?;
+        file.encoder
+            .begin_end(usize::try_from(slices).unwrap_or(usize::MAX), rows, &mut file.out)
+            .map_err(|error| unencodable(&file.section, format, error))
+    }
+
+    /// Writes what the file's end says of its next slice, which left `kept`.
+    pub(super) async fn in_end(&mut self, kept: &[u8]) -> Result<(), PipelineError> {
         let (format, file, pack) = self.parts().await?;
         file.encoder
-            .epilogue(kept, &mut file.out)
+            .in_end(kept, &mut file.out)
+            .map_err(|error| unencodable(&file.section, format, error))?;
+        file.drain(pack).await
+    }
+
+    /// Ends the file, all of whose slices were named.
+    pub(super) async fn end(&mut self) -> Result<EndedFile, PipelineError> {
+        let (format, file, pack) = self.parts().await?;
+        file.encoder
+            .end(&mut file.out)
             .map_err(|error| unencodable(&file.section, format, error))?;
         file.drain(pack).await?;
         let last = file.writer.finish(pack).await.map_err(PipelineError::writing)?;

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::lane::{EndedFile, Lane, LaneSlice, PackNames};
 use super::state::FileState;
-use crate::PipelineError;
+use crate::{PipelineError, encode};
 
 /// The lanes of a job, in the order of its formats.
 pub(super) struct Lanes {
@@ -66,8 +66,8 @@ type Returned = (Box<Lane>, Result<Done, PipelineError>);
 
 /// What every lane does with the same rows.
 enum Task {
-    /// Encode them, of about so many bytes, behind `before` of the section.
-    Rows { batch: RecordBatch, before: u64, bytes: u64 },
+    /// Encode them, behind `before` of the section.
+    Rows { batch: RecordBatch, before: u64 },
     /// End a slice.
     EndSlice,
 }
@@ -94,11 +94,6 @@ impl Lanes {
                 .collect(),
             several: cores > beside && make.formats.len() > 1,
         }
-    }
-
-    /// Returns how many there are.
-    pub(super) const fn len(&self) -> usize {
-        self.lanes.len()
     }
 
     /// Returns the most sealed bytes that wait for a commit in one of them.
@@ -130,7 +125,7 @@ impl Lanes {
         before: u64,
         bytes: u64,
     ) -> Result<(), PipelineError> {
-        self.each(Task::Rows { batch: batch.clone(), before, bytes }, bytes).await?;
+        self.each(Task::Rows { batch: batch.clone(), before }, bytes).await?;
         Ok(())
     }
 
@@ -150,14 +145,33 @@ impl Lanes {
         self.here().map(|lane| (lane.format, lane.state()))
     }
 
-    /// Ends the files; `kept` is what their slices left, lane by lane.
-    pub(super) async fn end(
-        &mut self,
-        kept: &[Vec<Vec<u8>>],
-    ) -> Result<Vec<(Format, EndedFile)>, PipelineError> {
-        let mut ended = Vec::new();
+    /// Says whether a file's end says something of its slices: then each is to be named between [`begin_end`](Self::begin_end) and
+    /// [`end`](Self::end).
+    pub(super) fn keep_of_slices(&self) -> bool {
+        self.here().any(|lane| encode::keeps_of_slices(lane.format))
+    }
+
+    /// Begins the ends of files of so many slices and rows.
+    pub(super) async fn begin_end(&mut self, slices: u32, rows: u64) -> Result<(), PipelineError> {
+        for lane in self.here_mut() {
+            lane.begin_end(slices, rows).await?;
+        }
+        Ok(())
+    }
+
+    /// Names the next slice; `kept` is what it left, lane by lane.
+    pub(super) async fn in_end(&mut self, kept: &[Vec<u8>]) -> Result<(), PipelineError> {
         for (lane, kept) in self.here_mut().zip(kept) {
-            ended.push((lane.format, lane.end(kept).await?));
+            lane.in_end(kept).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the files.
+    pub(super) async fn end(&mut self) -> Result<Vec<(Format, EndedFile)>, PipelineError> {
+        let mut ended = Vec::new();
+        for lane in self.here_mut() {
+            ended.push((lane.format, lane.end().await?));
         }
         Ok(ended)
     }
@@ -304,9 +318,7 @@ impl Thread {
 impl Lane {
     async fn run(&mut self, task: &Task) -> Result<Done, PipelineError> {
         match task {
-            Task::Rows { batch, before, bytes } => {
-                self.rows(batch, *before, *bytes).await.map(|()| Done::Rows)
-            }
+            Task::Rows { batch, before } => self.rows(batch, *before).await.map(|()| Done::Rows),
             Task::EndSlice => self.end_slice().await.map(Done::Slice),
         }
     }

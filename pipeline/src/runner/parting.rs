@@ -7,7 +7,7 @@ use antumbra_config::{Format, Silo};
 use antumbra_crypto::{Retry, Secret32};
 use antumbra_jobs::PART_SLICES;
 
-use super::collect::Collector;
+use super::collect::{Collector, MOST_OPEN};
 use crate::SiloError;
 use crate::plan::Planned;
 use crate::silo::{
@@ -111,15 +111,15 @@ pub(super) fn partitions(silos: &[Silo]) -> BTreeMap<(String, String), u32> {
 }
 
 /// Returns how many parts may be read at once in so many bytes, at least one: of each some batches, what its text formats hold until
-/// it is deflated and sealed, and a slice of Parquet with its dictionaries.
+/// it is deflated and sealed, and a slice of Parquet: as it came, a column of it, and what is written, which grows.
 pub(super) fn most_parts(bytes: u64, formats: &[Format]) -> usize {
     let batches = u64::try_from((BATCHES_WAITING + 1) * 2 * BATCH_BYTES).unwrap_or(u64::MAX);
     let lanes = formats.iter().map(|format| match format {
         Format::Json | Format::Csv | Format::Ndjson => SLICE_BYTES / 2,
-        Format::Parquet => SLICE_BYTES / 2 * 3,
+        Format::Parquet => SLICE_BYTES * 4,
     });
     let each = lanes.fold(batches, u64::saturating_add);
-    usize::try_from(bytes / each).unwrap_or(usize::MAX).max(1)
+    usize::try_from((bytes / each).min(MOST_OPEN)).unwrap_or(usize::MAX).max(1)
 }
 
 /// What can be told apart by ordinals of slices, and what ends the files behind them.
@@ -138,9 +138,10 @@ mod tests {
     #[test]
     fn memory_bounds_how_many_parts_are_read_at_once() {
         let mebi = |count: u64| count << 20;
-        assert_eq!(most_parts(mebi(128), Format::ALL), 2);
-        assert_eq!(most_parts(mebi(128), &[Format::Csv]), 9);
-        assert_eq!(most_parts(mebi(128), &[Format::Parquet]), 4);
+        assert_eq!(most_parts(mebi(256), Format::ALL), 2);
+        assert_eq!(most_parts(mebi(112), &[Format::Csv]), 8);
+        assert_eq!(most_parts(mebi(1 << 20), &[Format::Csv]), 8);
+        assert_eq!(most_parts(mebi(256), &[Format::Parquet]), 3);
         assert_eq!(most_parts(0, &[Format::Json]), 1);
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::collect::Collector;
+use super::collect::{Collector, MOST_OPEN};
 use super::cutting::{CommittedPart, Cutting, Subject};
 use super::desk::{ABORT, Desk};
 use super::lanes::Lanes;
@@ -73,7 +73,9 @@ impl Collector {
         let parts = u32::try_from(subject.bounds.len()).unwrap_or(u32::MAX).saturating_add(1);
         let left = (0..parts).map(|part| (part, committed.remove(&part))).collect();
         let left = Arc::new(Left(Mutex::new(left)));
-        let most = usize::try_from(parts).unwrap_or(usize::MAX).min(self.most_parts);
+        let open = u64::try_from(self.ahead.opening.len()).unwrap_or(u64::MAX);
+        let beside = usize::try_from(MOST_OPEN.saturating_sub(open)).unwrap_or(usize::MAX).max(1);
+        let most = usize::try_from(parts).unwrap_or(usize::MAX).min(self.most_parts).min(beside);
         let lents = self.lend_parts(lent, most).await;
         let stop = self.halt.stop().child_token();
         self.at_work.signals = Signals { stop, give_up: CancellationToken::new() };

@@ -30,6 +30,11 @@ impl Pending {
         self.slices.retain(|slice| slice.section != section);
     }
 
+    /// Returns the slices of a section that wait, in order.
+    pub(super) fn slices(&self, section: u32) -> impl Iterator<Item = &SliceCommit> {
+        self.slices.iter().filter(move |slice| slice.section == section)
+    }
+
     /// Returns the rows of all slices that wait.
     pub(super) fn rows(&self) -> u64 {
         self.slices.iter().map(|slice| slice.rows).sum()

@@ -103,7 +103,8 @@ impl Collector {
         let mut files = Vec::new();
         let mut segments = Vec::new();
         let mut defused = 0;
-        for (format, ended) in self.desk.lanes.end(&cutting.kept).await? {
+        let (section, slices) = (cutting.subject.ordinal, cutting.slices);
+        for (format, ended) in self.desk.end_files(section, slices, cutting.rows).await? {
             defused += ended.state.defused;
             let entry = cutting.subject.entry(format);
             if let Some(segment) = ended.last {

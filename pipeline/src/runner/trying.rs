@@ -7,6 +7,7 @@ use antumbra_config::OnSiloError;
 use antumbra_crypto::Retry;
 use antumbra_jobs::{SectionEnd, SectionOutcome};
 
+use super::ahead::slices_up_to;
 use super::backoff::wait;
 use super::collect::Collector;
 use super::document::{content, to_document};
@@ -84,10 +85,10 @@ impl Collector {
 
     /// Returns how many slices of a section another try need not read again.
     async fn reached(&mut self, ordinal: u32) -> Result<u64, PipelineError> {
-        let slices = self.desk.store.slices(self.desk.lease.job, ordinal).await?;
-        let Some(last) = slices.last() else { return Ok(0) };
+        let newest = self.desk.store.newest_slices(self.desk.lease.job, ordinal).await?;
+        let Some(last) = newest.last() else { return Ok(0) };
         let keyed = SectionState::from_bytes(&last.state)?.shape.keyed;
-        Ok(if keyed { slices.len() as u64 } else { 0 })
+        Ok(if keyed { newest.iter().map(|last| u64::from(slices_up_to(last))).sum() } else { 0 })
     }
 
     /// Ends a section that the plan leaves out.

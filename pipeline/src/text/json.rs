@@ -31,6 +31,15 @@ pub(crate) fn string(value: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, value).expect("a text serialises, and a vector takes every byte");
 }
 
+/// Appends a part of a text as it stands in a JSON string, without the quotes around it.
+pub(crate) fn in_string(part: &str, out: &mut Vec<u8>) {
+    let start = out.len();
+    string(part, out);
+    out.pop();
+    out.copy_within(start + 1.., start);
+    out.pop();
+}
+
 /// What may come next.
 #[derive(Clone, Copy, PartialEq)]
 enum Next {

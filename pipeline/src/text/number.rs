@@ -79,13 +79,18 @@ fn placed(digits: &[u8], scale: i8, out: &mut Vec<u8>) {
 /// Appends bytes as base64 ([RFC 4648](https://www.rfc-editor.org/rfc/rfc4648#section-4) section 4, padded) in quotes.
 pub(crate) fn base64(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
+    base64_digits(bytes, out);
+    out.push(b'"');
+}
+
+/// As [`base64()`], without the quotes.
+pub(crate) fn base64_digits(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
     let written = STANDARD
         .encode_slice(bytes, out.get_mut(start..).unwrap_or_default())
         .expect("the buffer was made as long as base64 of these bytes is");
     out.truncate(start + written);
-    out.push(b'"');
 }
 
 /// The digits of a number, without leading zeros.

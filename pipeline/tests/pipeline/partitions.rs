@@ -123,7 +123,7 @@ impl Parted {
         let most = async {
             let mut most = 0;
             while engine.store().job(job).await.unwrap().state != JobState::Ready {
-                let slices = engine.store().slices(job, 0).await.unwrap();
+                let slices = engine.store().slices(job, 0, 0, u32::MAX).await.unwrap();
                 let mut parts: Vec<u32> = slices.iter().map(part_of).collect();
                 parts.dedup();
                 most = most.max(parts.len());
@@ -156,10 +156,11 @@ impl Parted {
         let went_on = block_on(async {
             let job = self.submit(&engine).await;
             self.script.makes(Some(Trouble::HoldFirst(Gate::new())));
-            let begun = async || !engine.store().slices(job, 0).await.unwrap().is_empty();
+            let begun =
+                async || !engine.store().slices(job, 0, 0, u32::MAX).await.unwrap().is_empty();
             self.stopped_when(&engine, job, begun).await;
             self.script.makes(None);
-            let slices = engine.store().slices(job, 0).await.unwrap();
+            let slices = engine.store().slices(job, 0, 0, u32::MAX).await.unwrap();
             assert!(slices.iter().all(|slice| part_of(slice) > 0));
             let state: Json = serde_json::from_slice(&slices[0].state).unwrap();
             let (region, id) = (&state["bounds"][0][0]["Text"], &state["bounds"][0][1]["Integer"]);
@@ -211,7 +212,7 @@ fn postgres_parts_go_on_where_they_were_stopped() {
     for partitions in [None, Some(2)] {
         parted.script.taken();
         let slices = block_on(async {
-            let slices = async || engine.store().slices(job, 0).await.unwrap().len();
+            let slices = async || engine.store().slices(job, 0, 0, u32::MAX).await.unwrap().len();
             parted.stopped_when(&engine, job, async || slices().await > committed).await;
             slices().await
         });

@@ -289,7 +289,7 @@ fn a_row_that_memory_has_no_room_for_is_refused_by_its_number() {
     let (code, why) = refused.fault("t");
     assert_eq!(code, "silo_value");
     assert!(why.starts_with("row 2, column what: the row takes up 24000"), "{why}");
-    assert!(why.contains("export.max_memory; set that to at least 38400496"), "{why}");
+    assert!(why.contains("export.max_memory; set that to at least 57600744"), "{why}");
     assert_eq!(run("64MiB").rows("t").len(), 2);
 }
 

@@ -164,7 +164,9 @@ fn a_shutdown_ends_the_pause_between_two_tries() {
         let job = engine.submit(request()).await.unwrap().job.id;
         let stop = CancellationToken::new();
         let watch = async {
-            while engine.store().slices(job, 0).await.unwrap().is_empty() || !flaky.is_over() {
+            while engine.store().slices(job, 0, 0, u32::MAX).await.unwrap().is_empty()
+                || !flaky.is_over()
+            {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             stop.cancel();

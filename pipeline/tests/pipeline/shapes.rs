@@ -67,7 +67,7 @@ fn rows_larger_than_a_slice_are_whole() {
            (3, 'ada@example.com', zeroblob(20000000)), (4, 'ada@example.com', null);",
     );
     let points = "[[silo.datapoint]]\nname = \"t\"\ntable = \"s\"\nmatch = { email = \"email\" }\n";
-    let out = room.run("[export]\nmax_memory = \"384 MiB\"\n", points, request());
+    let out = room.run("[export]\nmax_memory = \"512 MiB\"\n", points, request());
     let lengths: Vec<_> = out
         .parquet("t")
         .iter()

@@ -43,7 +43,7 @@ pub async fn a_cancelled_job_ends_at_once(store: &dyn JobStore, clock: &TestCloc
 
         assert!(store.files(job.id).await.expect("readable").is_empty());
         for section in 0..2 {
-            assert!(store.slices(job.id, section).await.expect("readable").is_empty());
+            assert!(store.slices(job.id, section, 0, u32::MAX).await.expect("readable").is_empty());
             let entry = super::fixtures::entry(section);
             assert!(store.segments(job.id, &entry).await.expect("readable").is_empty());
         }

@@ -41,7 +41,7 @@ pub async fn what_was_committed_is_read_back_exactly(store: &dyn JobStore, clock
     let second = lease(store, &WorkerId::generate()).await;
 
     assert_eq!(store.plan(started.job).await.expect("readable").as_deref(), Some(&b"the plan"[..]));
-    let slices = store.slices(started.job, 0).await.expect("readable");
+    let slices = store.slices(started.job, 0, 0, u32::MAX).await.expect("readable");
     assert_eq!(slices.len(), 2);
     for (read, written) in slices.iter().zip([&slice(0, 0), &long]) {
         assert_eq!((read.ordinal, read.rows), (written.ordinal, written.rows));
@@ -151,14 +151,23 @@ pub async fn parts_of_a_section_have_slices_of_their_own(store: &dyn JobStore, _
         assert!(before == Snapshot::of(store, started.job).await, "{fault} changed something");
     }
     let wanted = [(0, 0), (0, 1), (1, 0), (2, 0), (2, 1), (4_094, 0)];
-    let slices = store.slices(started.job, 0).await.expect("readable");
+    let slices = store.slices(started.job, 0, 0, u32::MAX).await.expect("readable");
     let read: Vec<u32> = slices.iter().map(|slice| slice.ordinal).collect();
     assert_eq!(read, wanted.map(|(part, at)| part * PART_SLICES + at));
     let segments = store.segments(started.job, &entry(0)).await.expect("readable");
     assert!(segments.iter().map(|segment| segment.ordinal).eq(read));
+    for (from, most) in [(0, 2_u8), (1, 3), (2, 1), (PART_SLICES, 2), (2 * PART_SLICES, 9)] {
+        let page = store.slices(started.job, 0, from, most.into()).await.expect("readable");
+        let behind = slices.iter().skip_while(|slice| slice.ordinal < from);
+        assert!(page.iter().eq(behind.take(most.into())), "{most} from {from}");
+    }
+    let newest = store.newest_slices(started.job, 0).await.expect("readable");
+    let of_each = [1, 2, 4, 5].map(|place| slices[place].clone());
+    assert_eq!(newest, of_each, "the last of each part");
+    assert!(store.newest_slices(started.job, 1).await.expect("readable").is_empty());
     assert_eq!(store.sections(started.job).await.expect("readable")[0].rows, 18);
     store.restart_section(&lease, 0).await.expect("open");
-    assert!(store.slices(started.job, 0).await.expect("readable").is_empty());
+    assert!(store.slices(started.job, 0, 0, u32::MAX).await.expect("readable").is_empty());
 }
 
 /// A section that ended takes no more slices, no second end and no restart.
@@ -207,9 +216,9 @@ pub async fn a_failed_section_keeps_nothing_but_its_outcome(
     assert_eq!((sections[0].state, sections[0].rows), (SectionState::Failed, 0));
     assert_eq!(sections[0].outcome.as_deref(), Some(&b"connection refused"[..]));
     assert_eq!(sections[1].state, SectionState::Done);
-    assert!(store.slices(started.job, 0).await.expect("readable").is_empty());
+    assert!(store.slices(started.job, 0, 0, u32::MAX).await.expect("readable").is_empty());
     assert!(store.segments(started.job, &entry(0)).await.expect("readable").is_empty());
-    assert_eq!(store.slices(started.job, 1).await.expect("readable").len(), 1);
+    assert_eq!(store.slices(started.job, 1, 0, u32::MAX).await.expect("readable").len(), 1);
     assert_eq!(store.segments(started.job, &entry(1)).await.expect("readable").len(), 2);
     assert_eq!(store.files(started.job).await.expect("readable"), [file(&entry(1))]);
     assert!(store.objects(started.job).await.expect("readable").contains(&"pack-0".to_owned()));
@@ -223,10 +232,10 @@ pub async fn a_restarted_section_begins_again(store: &dyn JobStore, _clock: &Tes
         Commit { slices: vec![slice(0, 0), slice(0, 1), slice(1, 0)], ..Commit::default() };
     store.commit(&lease, commit).await.expect("committed");
     store.restart_section(&lease, 0).await.expect("the section is open");
-    assert!(store.slices(started.job, 0).await.expect("readable").is_empty());
+    assert!(store.slices(started.job, 0, 0, u32::MAX).await.expect("readable").is_empty());
     assert!(store.segments(started.job, &entry(0)).await.expect("readable").is_empty());
     assert_eq!(store.sections(started.job).await.expect("readable")[0].rows, 0);
-    assert_eq!(store.slices(started.job, 1).await.expect("readable").len(), 1);
+    assert_eq!(store.slices(started.job, 1, 0, u32::MAX).await.expect("readable").len(), 1);
     assert_eq!(store.objects(started.job).await.expect("readable"), ["pack-0", "pack-1"]);
     let commit = Commit { slices: vec![slice(0, 0)], ..Commit::default() };
     store.commit(&lease, commit).await.expect("the first slice again");

@@ -241,7 +241,7 @@ impl Snapshot {
         let sections = store.sections(id).await.expect("sections are readable");
         let (mut slices, mut segments) = (Vec::new(), Vec::new());
         for section in 0..3 {
-            slices.push(store.slices(id, section).await.expect("slices are readable"));
+            slices.push(store.slices(id, section, 0, u32::MAX).await.expect("slices are readable"));
             segments
                 .push(store.segments(id, &entry(section)).await.expect("segments are readable"));
         }

@@ -73,7 +73,8 @@ pub async fn a_forgotten_job_keeps_its_story_only(store: &dyn JobStore, clock: &
     assert!(store.objects(started.job).await.expect("readable").is_empty());
     for section in store.sections(started.job).await.expect("readable") {
         assert_eq!((section.state, section.outcome), (SectionState::Done, None));
-        let slices = store.slices(started.job, section.ordinal).await.expect("readable");
+        let slices =
+            store.slices(started.job, section.ordinal, 0, u32::MAX).await.expect("readable");
         let segments = store.segments(started.job, &entry(section.ordinal)).await;
         assert!(slices.is_empty() && segments.expect("readable").is_empty());
     }

@@ -267,7 +267,7 @@ async fn nothing_is_left(store: &dyn JobStore, job: JobId) {
     assert!(store.files(job).await.expect("readable").is_empty());
     for section in store.sections(job).await.expect("readable") {
         assert_eq!(section.outcome, None);
-        let slices = store.slices(job, section.ordinal).await.expect("readable");
+        let slices = store.slices(job, section.ordinal, 0, u32::MAX).await.expect("readable");
         let segments = store.segments(job, &entry(section.ordinal)).await.expect("readable");
         assert!(slices.is_empty() && segments.is_empty());
     }

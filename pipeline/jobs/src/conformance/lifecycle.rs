@@ -186,7 +186,9 @@ pub async fn a_failed_job_keeps_its_reason_only(store: &dyn JobStore, clock: &Te
     assert_eq!(request.status, RequestStatus::Canceled);
     assert!(store.files(started.job).await.expect("readable").is_empty());
     for section in 0..2 {
-        assert!(store.slices(started.job, section).await.expect("readable").is_empty());
+        assert!(
+            store.slices(started.job, section, 0, u32::MAX).await.expect("readable").is_empty()
+        );
         let entry = super::fixtures::entry(section);
         assert!(store.segments(started.job, &entry).await.expect("readable").is_empty());
     }

@@ -126,8 +126,22 @@ impl JobStore for SqliteStore {
         self.read(move |work| plan::sections(work, job)).await
     }
 
-    async fn slices(&self, job: JobId, section: u32) -> Result<Vec<SliceRecord>, StoreError> {
-        self.read(move |work| plan::slices(work, job, section)).await
+    async fn slices(
+        &self,
+        job: JobId,
+        section: u32,
+        from: u32,
+        most: u32,
+    ) -> Result<Vec<SliceRecord>, StoreError> {
+        self.read(move |work| plan::slices(work, job, section, from, most)).await
+    }
+
+    async fn newest_slices(
+        &self,
+        job: JobId,
+        section: u32,
+    ) -> Result<Vec<SliceRecord>, StoreError> {
+        self.read(move |work| plan::newest_slices(work, job, section)).await
     }
 
     async fn commit(&self, lease: &Lease, commit: Commit) -> Result<(), StoreError> {

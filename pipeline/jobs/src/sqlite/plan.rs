@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use super::moves::Head;
 use super::sealing::Cell;
 use super::values::Micros;
 use super::work::Work;
 use crate::{
-    Actor, JobId, Lease, Move, NewSection, Progress, SectionRecord, SectionState, SliceRecord,
-    StoreError,
+    Actor, JobId, Lease, Move, NewSection, PART_SLICES, Progress, SectionRecord, SectionState,
+    SliceRecord, StoreError,
 };
 
 /// Stores the plan and its sections.
@@ -117,32 +117,57 @@ pub(super) fn sections(work: &Work<'_>, job: JobId) -> Result<Vec<SectionRecord>
     })
 }
 
-/// Returns the committed slices of a section in order.
+/// Returns committed slices of a section in order.
 pub(super) fn slices(
+    work: &Work<'_>,
+    job: JobId,
+    section: u32,
+    from: u32,
+    most: u32,
+) -> Result<Vec<SliceRecord>, StoreError> {
+    work.all(
+        "SELECT ordinal, rows, cursor, state, kept FROM slices
+         WHERE job = ?1 AND section = ?2 AND ordinal >= ?3 ORDER BY ordinal LIMIT ?4",
+        params![job, section, from, most],
+        |row| slice(work, job, section, row),
+    )
+}
+
+/// Returns the newest committed slice of each part of a section in order.
+pub(super) fn newest_slices(
     work: &Work<'_>,
     job: JobId,
     section: u32,
 ) -> Result<Vec<SliceRecord>, StoreError> {
     work.all(
         "SELECT ordinal, rows, cursor, state, kept FROM slices
-         WHERE job = ?1 AND section = ?2 ORDER BY ordinal",
-        params![job, section],
-        |row| {
-            let ordinal = row.get("ordinal")?;
-            let open = |column: &'static str| -> Result<Vec<u8>, StoreError> {
-                let sealed: Vec<u8> = row.get(column)?;
-                let cell = slice_cell(job, section, ordinal, column);
-                Ok(work.sealing.open(&cell, &sealed)?.expose().to_vec())
-            };
-            Ok(SliceRecord {
-                ordinal,
-                rows: row.get("rows")?,
-                cursor: open("cursor")?,
-                state: open("state")?,
-                kept: open("kept")?,
-            })
-        },
+         WHERE job = ?1 AND section = ?2 AND ordinal IN (
+             SELECT max(ordinal) FROM slices WHERE job = ?1 AND section = ?2 GROUP BY ordinal / ?3)
+         ORDER BY ordinal",
+        params![job, section, PART_SLICES],
+        |row| slice(work, job, section, row),
     )
+}
+
+fn slice(
+    work: &Work<'_>,
+    job: JobId,
+    section: u32,
+    row: &Row<'_>,
+) -> Result<SliceRecord, StoreError> {
+    let ordinal = row.get("ordinal")?;
+    let open = |column: &'static str| -> Result<Vec<u8>, StoreError> {
+        let sealed: Vec<u8> = row.get(column)?;
+        let cell = slice_cell(job, section, ordinal, column);
+        Ok(work.sealing.open(&cell, &sealed)?.expose().to_vec())
+    };
+    Ok(SliceRecord {
+        ordinal,
+        rows: row.get("rows")?,
+        cursor: open("cursor")?,
+        state: open("state")?,
+        kept: open("kept")?,
+    })
 }
 
 /// How far a job is that has a plan.

@@ -123,7 +123,9 @@ fn file(format: Format) -> Vec<u8> {
         kept.push(encoder.end_slice(&mut out).unwrap());
         before += len;
     }
-    encoder.epilogue(&kept, &mut out).unwrap();
+    encoder.begin_end(kept.len(), before as u64, &mut out).unwrap();
+    kept.iter().for_each(|kept| encoder.in_end(kept, &mut out).unwrap());
+    encoder.end(&mut out).unwrap();
     out
 }
 

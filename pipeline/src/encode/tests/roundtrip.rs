@@ -186,7 +186,8 @@ fn encode(format: Format, rows: &[Row]) -> Vec<u8> {
     let mut out = Vec::new();
     encoder.prologue(&mut out);
     encoder.rows(&batch, 0, &mut out).unwrap();
-    encoder.epilogue(&[], &mut out).unwrap();
+    encoder.begin_end(0, 0, &mut out).unwrap();
+    encoder.end(&mut out).unwrap();
     out
 }
 

@@ -183,6 +183,8 @@ impl Column {
         };
         let values = self.values.finish();
         if rows > 0 {
+            // Large rows are not kept room for: there may be none behind them, and memory is short while there are.
+            let bytes = bytes.min(2 * BATCH_BYTES);
             self.values = Values::new(values.data_type(), &self.decode, rows, bytes);
         }
         values

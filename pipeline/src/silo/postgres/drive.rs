@@ -5,11 +5,14 @@
 
 use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::mpsc::{self, Receiver};
+use tokio::task::coop;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres::{Connection, NoTls, Socket};
@@ -48,12 +51,16 @@ where
     let (client, connection) = connected.map_err(|error| fault::connecting(&error))?;
     let (orders, inbox) = mpsc::channel(ORDERS);
     let link = Link::new(client, pool.target.tls.clone(), orders, Arc::clone(&pool.memory));
-    pool.tasks.spawn(drive(connection, inbox, Arc::downgrade(pool)));
+    pool.tasks.spawn(drive(connection, link.stillness(), inbox, Arc::downgrade(pool)));
     Ok(Arc::new(link))
 }
 
-async fn drive<S>(connection: Connection<Socket, S>, mut inbox: Receiver<Order>, pool: Weak<Pool>)
-where
+async fn drive<S>(
+    connection: Connection<Socket, S>,
+    still: Arc<AtomicBool>,
+    mut inbox: Receiver<Order>,
+    pool: Weak<Pool>,
+) where
     S: TlsStream + Unpin,
 {
     // What a session that is over had the line keep; dropped after the line.
@@ -61,7 +68,17 @@ where
     let moved = async move {
         let mut connection = connection;
         // Notices are thrown away: functions write values into them.
-        while let Some(Ok(_)) = poll_fn(|context| connection.poll_message(context)).await {}
+        let mut left_out = false;
+        let mut message = |context: &mut Context<'_>| {
+            // Whatever ends the stillness is done by this task, before it comes here.
+            if still.load(Ordering::Relaxed) {
+                return Poll::Pending;
+            }
+            // Not twice, whatever a turn is worth: it is to go on.
+            left_out = !left_out && few_reads(context).is_pending();
+            if left_out { Poll::Pending } else { connection.poll_message(context) }
+        };
+        while let Some(Ok(_)) = poll_fn(&mut message).await {}
         // Whoever still waits for an answer is told with it.
         drop(connection);
     };
@@ -114,6 +131,14 @@ where
     }
 }
 
+/// Leaves some reads to this turn of the task: its work is to see a row, and may want to stop, before the next ones are here.
+fn few_reads(context: &mut Context<'_>) -> Poll<()> {
+    for _ in READS..BUDGET {
+        ready!(coop::poll_proceed(context)).made_progress();
+    }
+    Poll::Ready(())
+}
+
 async fn done(work: &mut Option<BoxFuture<'static, ()>>) {
     match work {
         Some(work) => Pin::new(work).await,
@@ -141,9 +166,33 @@ fn forget(pool: &Weak<Pool>, idle: Option<(Weak<Link>, Instant)>) {
     }
 }
 
+/// What a task may do in one turn, with tokio.
+const BUDGET: u32 = 128;
+/// How often it may read.
+const READS: u32 = 16;
 /// How long a connection waits for its next session.
 const IDLE: Duration = Duration::from_secs(60);
 /// How long a line that nobody needs may take to close.
 const GOODBYE: Duration = Duration::from_secs(3);
 /// One of work and one of its end; the rest is room.
 const ORDERS: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What tokio says nowhere but in its source.
+    #[tokio::test]
+    async fn a_turn_is_worth_what_is_reckoned_with() {
+        let tasks = tokio_util::task::TaskTracker::new();
+        let counted = tasks.spawn(poll_fn(|context| {
+            let mut count = 0;
+            while let Poll::Ready(proceed) = coop::poll_proceed(context) {
+                proceed.made_progress();
+                count += 1;
+            }
+            Poll::Ready(count)
+        }));
+        assert_eq!(counted.await.unwrap(), BUDGET);
+    }
+}

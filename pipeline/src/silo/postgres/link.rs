@@ -41,6 +41,17 @@ pub(super) struct Link {
     /// Nothing runs on it, and no session can use it.
     spoiled: AtomicBool,
     held: Lock<Option<Held>>,
+    /// Nothing is read from the line.
+    still: Arc<AtomicBool>,
+}
+
+/// While it is there, nothing is read from the line: what the server sends stays with it.
+pub(super) struct Still<'a>(&'a AtomicBool);
+
+impl Drop for Still<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 /// The right to run statements. Given up unsettled (a caller stopped waiting), the next one cleans up.
@@ -73,7 +84,20 @@ impl Link {
             cancelled: AtomicBool::new(false),
             spoiled: AtomicBool::new(false),
             held: Lock::default(),
+            still: Arc::default(),
         }
+    }
+
+    /// Says whether nothing is to be read from the line.
+    pub(super) fn stillness(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.still)
+    }
+
+    /// Reads nothing from the line for as long as the work for it waits: the driver would take some rows more, whatever their size.
+    /// Of use to work that is done by the task that drives the line.
+    pub(super) fn keep_still(&self) -> Still<'_> {
+        self.still.store(true, Ordering::Relaxed);
+        Still(&self.still)
     }
 
     /// Begins a transaction, or joins a snapshot; `false` if it is not the connection it was, or does not read that snapshot.

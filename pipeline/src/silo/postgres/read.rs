@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use tokio::sync::OwnedMutexGuard;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::Statement;
 
 use super::batch::BatchBuilder;
 use super::bind::{self, Bind};
@@ -18,7 +18,7 @@ use super::narrow::{find, narrow};
 use super::select::Rows;
 use super::valid;
 use crate::SiloError;
-use crate::silo::{BatchSender, Cursor, Identifiers, SectionSpec, Shape, Span};
+use crate::silo::{BATCH_BYTES, BatchSender, Cursor, Identifiers, SectionSpec, Shape, Span};
 
 /// A statement that is ready to run.
 pub(super) struct Prepared {
@@ -113,7 +113,7 @@ pub(super) async fn run(
     prepared: Prepared,
     sender: BatchSender,
 ) -> Result<(), SiloError> {
-    match rows(link.client(), prepared, &sender).await {
+    match rows(&link, prepared, &sender).await {
         End::All => link.settle(turn, Ok(())).await,
         End::Refused(error) => link.settle(turn, Err(error)).await,
         End::Early(result) => {
@@ -123,13 +123,13 @@ pub(super) async fn run(
     }
 }
 
-async fn rows(client: &Client, prepared: Prepared, sender: &BatchSender) -> End {
+async fn rows(link: &Link, prepared: Prepared, sender: &BatchSender) -> End {
     let Prepared { statement, binds, mut batch } = prepared;
     let mut closed = pin!(sender.closed());
     // The server answers when it has rows to send: after a long sort, perhaps.
     let started = tokio::select! {
         biased;
-        started = client.query_raw(&statement, binds) => started,
+        started = link.client().query_raw(&statement, binds) => started,
         () = &mut closed => return End::Early(Ok(())),
     };
     let found = match started {
@@ -137,6 +137,7 @@ async fn rows(client: &Client, prepared: Prepared, sender: &BatchSender) -> End 
         Err(error) => return End::Refused(fault::running(&error)),
     };
     let mut found = pin!(found);
+    let mut right = None;
     loop {
         let row = tokio::select! {
             biased;
@@ -145,6 +146,13 @@ async fn rows(client: &Client, prepared: Prepared, sender: &BatchSender) -> End 
         };
         match row {
             Ok(Some(row)) => {
+                if row.raw_size_bytes() >= BATCH_BYTES {
+                    let _still = link.keep_still();
+                    match sender.take_over(row.raw_size_bytes()).await {
+                        Ok(given) => right = given.or(right),
+                        Err(_) => return End::Early(Ok(())),
+                    }
+                }
                 if let Err(error) = batch.append(&row) {
                     return End::Early(Err(error));
                 }
@@ -152,20 +160,23 @@ async fn rows(client: &Client, prepared: Prepared, sender: &BatchSender) -> End 
             Ok(None) => break,
             Err(error) => return End::Refused(fault::running(&error)),
         }
-        if batch.is_full()
-            && let Some(end) = send(&mut batch, sender).await
-        {
-            return end;
+        if batch.is_full() {
+            if let Some(end) = send(link, &mut batch, sender).await {
+                return end;
+            }
+            // The batch has it.
+            drop(right.take());
         }
     }
     if batch.is_empty() {
         return End::All;
     }
-    send(&mut batch, sender).await.unwrap_or(End::All)
+    send(link, &mut batch, sender).await.unwrap_or(End::All)
 }
 
 /// Sends what is collected; `None` if more is wanted.
-async fn send(batch: &mut BatchBuilder, sender: &BatchSender) -> Option<End> {
+async fn send(link: &Link, batch: &mut BatchBuilder, sender: &BatchSender) -> Option<End> {
+    let _still = link.keep_still();
     match batch.finish() {
         Ok(full) => sender.send(full).await.err().map(|_| End::Early(Ok(()))),
         Err(error) => Some(End::Early(Err(error))),

@@ -47,9 +47,7 @@ impl BatchBuilder {
         self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES
     }
 
-    /// Appends a row and returns about how many bytes it takes.
-    pub(super) fn append(&mut self, row: &Row<'_>) -> Result<usize, SiloError> {
-        let before = self.bytes;
+    pub(super) fn append(&mut self, row: &Row<'_>) -> Result<(), SiloError> {
         for (index, column) in self.columns.iter_mut().enumerate() {
             let value = row.get_ref(index).map_err(|error| fault::while_reading(&error))?;
             match column.append(value) {
@@ -64,7 +62,7 @@ impl BatchBuilder {
             }
         }
         self.rows += 1;
-        Ok(self.bytes - before)
+        Ok(())
     }
 
     pub(super) fn finish(&mut self) -> Result<RecordBatch, SiloError> {

@@ -112,7 +112,8 @@ pub(super) fn holds(
     let names: Vec<String> = key.iter().map(|name| quote(name)).collect();
     let ordered = Ordered {
         db,
-        sql: format!("select {} from ({})", names.join(", "), rows.sql),
+        from: &rows.sql,
+        columns: names,
         binds: &rows.binds,
         order: key.iter().map(|name| bytewise(name)).collect(),
         key: (0..key.len()).collect(),
@@ -124,7 +125,8 @@ pub(super) fn holds(
         unique = here.is_some() && here != last;
         seen += 1;
         last = here;
-        Ok(if unique { Step::Next(KEY_BYTES) } else { Step::Stop })
+        // More than there are: a key that is no text is not what it is bound as, and the same rows come again.
+        Ok(if unique && seen <= total { Step::Next } else { Step::Stop })
     })?;
     Ok(unique && seen == total)
 }
@@ -145,6 +147,3 @@ fn place(parts: &[String]) -> Option<(&str, &str)> {
         _ => None,
     }
 }
-
-/// About what the sorter holds for a key.
-const KEY_BYTES: usize = 128;

@@ -28,7 +28,8 @@ pub(super) fn rows(
     let order: Vec<String> = shape.ordered_by.iter().map(|name| in_order(shape, name)).collect();
     let mut sending = Sending { batch: BatchBuilder::new(shape), sender };
     if shape.keyed {
-        let ordered = Ordered { db, sql, binds: &rows.binds, order, key: key_indices(shape) };
+        let (from, binds) = (rows.sql.as_str(), rows.binds.as_slice());
+        let ordered = Ordered { db, from, binds, columns, order, key: key_indices(shape) };
         let mut last: Option<Vec<Value>> = None;
         ordered.each(after.map(|cursor| cursor.0.as_slice()), |row, key| {
             // The key was proven in this snapshot or an earlier one; two equal keys would lose a row at a cut.
@@ -60,11 +61,11 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     fn row(&mut self, row: &Row<'_>) -> Result<Step, SiloError> {
-        let bytes = self.batch.append(row)?;
+        self.batch.append(row)?;
         if self.batch.is_full() && self.sender.blocking_send(self.batch.finish()?).is_err() {
             return Ok(Step::Stop);
         }
-        Ok(Step::Next(bytes))
+        Ok(Step::Next)
     }
 
     fn rest(mut self) -> Result<(), SiloError> {

@@ -64,7 +64,7 @@ async fn ciphertext_moved_between_slices_or_columns_is_corrupt() {
     let room = Room::new().await;
     let store = room.open().unwrap();
     let (job, _) = collect(&store).await;
-    assert_eq!(store.slices(job, 0).await.unwrap().len(), 2);
+    assert_eq!(store.slices(job, 0, 0, u32::MAX).await.unwrap().len(), 2);
     for sql in [
         "UPDATE slices SET cursor = (SELECT cursor FROM slices WHERE ordinal = 1)",
         "UPDATE slices SET cursor = state",
@@ -73,7 +73,7 @@ async fn ciphertext_moved_between_slices_or_columns_is_corrupt() {
         let before = room.column("SELECT cursor FROM slices ORDER BY ordinal");
         let kept = room.column("SELECT kept FROM slices ORDER BY ordinal");
         room.sql(sql, []);
-        let moved = store.slices(job, 0).await;
+        let moved = store.slices(job, 0, 0, u32::MAX).await;
         assert!(matches!(moved, Err(StoreError::Corrupt { .. })), "{sql}: {moved:?}");
         for (ordinal, (cursor, kept)) in before.iter().zip(&kept).enumerate() {
             let ordinal = u32::try_from(ordinal).unwrap();
@@ -82,7 +82,7 @@ async fn ciphertext_moved_between_slices_or_columns_is_corrupt() {
                 params![ordinal, cursor, kept],
             );
         }
-        store.slices(job, 0).await.unwrap();
+        store.slices(job, 0, 0, u32::MAX).await.unwrap();
     }
 }
 

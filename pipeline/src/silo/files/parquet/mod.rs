@@ -1,6 +1,7 @@
 //! How are Parquet files read? What statistics exclude is left in the store; of the rest the columns that select come first.
 
 mod file;
+mod pace;
 mod pages;
 mod prune;
 mod read;

@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions
 use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
 
 use super::super::fault;
@@ -15,6 +15,7 @@ use super::super::job::{Job, Look, Send, distinct_names};
 use super::super::select::Selection;
 use super::super::values::{self, ArrowCell, Scalar, scalar};
 use super::file::{Opened, UNREADABLE, of};
+use super::pace::Pace;
 use super::pages::Pages;
 use super::prune::{Left, prune};
 use crate::SiloError;
@@ -125,14 +126,14 @@ fn file(
             bytes: usize::try_from(metadata.total_byte_size()).unwrap_or(usize::MAX),
         };
         let Some(selected) = group.select(selection, pages)? else { continue };
-        for batch in group.reader(ProjectionMask::all(), selected)? {
-            let batch = batch.map_err(|error| group.fault(&error))?;
-            for part in parts(&batch) {
+        group.each(selected.as_ref(), &mut |batch| {
+            for part in parts(batch) {
                 let made = leaving(&part, &opened, shape, &schema, *rows)?;
                 *rows += made.num_rows() as u64;
                 send(made)?;
             }
-        }
+            Ok(())
+        })?;
     }
     // What was fetched range by range was compared range by range; a change after the last is none of ours, one between them is.
     job.stop.wait(&job.handle, job.place.check(found))
@@ -183,7 +184,8 @@ impl Group<'_> {
         let roots = columns.iter().copied().flatten();
         let mask = ProjectionMask::roots(self.opened.metadata.parquet_schema(), roots);
         let mut kept = Vec::new();
-        for batch in self.reader(mask, pages.clone())? {
+        let batch_rows = self.batch_rows(pages.as_ref());
+        for batch in self.reader(mask, pages.clone(), batch_rows)? {
             let batch = batch.map_err(|error| self.fault(&error))?;
             let arrays: Vec<Option<&ArrayRef>> =
                 selection.columns().iter().map(|name| batch.column_by_name(name)).collect();
@@ -212,18 +214,69 @@ impl Group<'_> {
         })))
     }
 
+    /// Reads all columns of selected rows (`None`: of all) in batches. Where rows are far wider than their average, a batch holds on to
+    /// more pages than it may: then it is read again in smaller ones.
+    fn each(
+        &self,
+        selected: Option<&RowSelection>,
+        take: &mut impl FnMut(&RecordBatch) -> Result<(), SiloError>,
+    ) -> Result<(), SiloError> {
+        // Of columns of lists even the pages of rows that are left out are read.
+        let schema = self.opened.metadata.parquet_schema();
+        let flat = schema.columns().iter().all(|column| column.max_rep_level() == 0);
+        let wanted = selected.map_or(self.rows, RowSelection::row_count);
+        let mut pace = Pace::of(self.batch_rows(selected));
+        let mut taken = 0;
+        'reading: loop {
+            let rest = self.behind(selected, taken);
+            self.pages.begin(false);
+            let mut reader = self.reader(ProjectionMask::all(), rest, pace.rows)?;
+            loop {
+                self.pages.begin(pace.rows > 1 && flat);
+                match reader.next() {
+                    Some(Ok(batch)) => {
+                        taken += batch.num_rows();
+                        take(&batch)?;
+                        if pace.is_faster_now() {
+                            continue 'reading;
+                        }
+                    }
+                    Some(Err(_)) if self.pages.too_much() => {
+                        pace.slow_down();
+                        continue 'reading;
+                    }
+                    Some(Err(error)) => return Err(self.fault(&error)),
+                    None if taken == wanted => return Ok(()),
+                    None => return Err(SiloError::Corrupt { reason: UNREADABLE.to_owned() }),
+                }
+            }
+        }
+    }
+
+    /// Returns what is selected (`None`: all rows) without so many rows of it.
+    fn behind(&self, selected: Option<&RowSelection>, taken: usize) -> Option<RowSelection> {
+        if taken == 0 {
+            return selected.cloned();
+        }
+        let wanted = selected.map_or(self.rows, RowSelection::row_count);
+        let left = wanted.saturating_sub(taken);
+        let rest = RowSelection::from(vec![RowSelector::skip(taken), RowSelector::select(left)]);
+        Some(selected.map_or_else(|| rest.clone(), |selected| selected.and_then(&rest)))
+    }
+
     /// Reads columns of selected rows; `None`: of all.
     fn reader(
         &self,
         columns: ProjectionMask,
         selected: Option<RowSelection>,
+        batch_rows: usize,
     ) -> Result<ParquetRecordBatchReader, SiloError> {
         let metadata = self.opened.metadata.clone();
         let mut builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(self.pages.clone(), metadata)
                 .with_row_groups(vec![self.index])
                 .with_projection(columns)
-                .with_batch_size(self.batch_rows(selected.as_ref()));
+                .with_batch_size(batch_rows);
         if let Some(selected) = selected {
             builder = builder.with_row_selection(selected);
         }

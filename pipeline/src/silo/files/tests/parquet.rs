@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::parquet::arrow::ArrowWriter;
 use ::parquet::data_type::{Int64Type as PlainInt64Type, Int96, Int96Type};
+use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
 use antumbra_config::FileFormat;
@@ -103,6 +104,55 @@ async fn no_column_of_a_row_group_is_held_as_a_whole() {
     let batches = rows(session.as_mut(), &spec, &known("id", &far), &shape).await.unwrap();
     assert_eq!(column(&batches, "id"), far);
     assert!(batches.iter().all(|batch| batch.num_rows() <= 8), "{} batches", batches.len());
+}
+
+#[tokio::test]
+async fn rows_far_wider_than_their_average_are_read_a_few_at_a_time() {
+    let wide = 20_000..20_060;
+    let text = |id: i64| {
+        if wide.contains(&id) { format!("{id:08}").repeat(190_000) } else { id.to_string() }
+    };
+    let ids = 0..25_000;
+    let batch = RecordBatch::try_from_iter([
+        ("id", Arc::new(Int64Array::from_iter_values(ids.clone())) as ArrayRef),
+        ("payload", Arc::new(StringArray::from_iter_values(ids.clone().map(text)))),
+    ]);
+    let (batch, mut out) = (batch.unwrap(), Vec::new());
+    // Each of the wide values has a page of its own.
+    let properties =
+        WriterProperties::builder().set_write_batch_size(1).set_dictionary_enabled(false).build();
+    let mut writer = ArrowWriter::try_new(&mut out, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let len = out.len() as u64;
+    let store = Arc::new(Counting::default());
+    store.inner.put(&Path::from("x.parquet"), out.into()).await.unwrap();
+    let mut session = bucket(Arc::<Counting>::clone(&store), "").await;
+    let mut spec = section("x.parquet", FileFormat::Parquet, &[("id", "id")]);
+    let wanted: Vec<String> =
+        ids.clone().filter(|id| id % 3 > 0).map(|id| id.to_string()).collect();
+    let some = known("id", &wanted.iter().map(String::as_str).collect::<Vec<_>>());
+    for (tenant_wide, known, expected) in [
+        (true, Identifiers::new(), ids.clone().collect::<Vec<_>>()),
+        (false, some, ids.filter(|id| id % 3 > 0).collect()),
+    ] {
+        spec.tenant_wide = tenant_wide;
+        let shape = session.describe(&spec, &known).await.unwrap();
+        store.read.store(0, Ordering::SeqCst);
+        let batches = rows(session.as_mut(), &spec, &known, &shape).await.unwrap();
+        let read = store.read.load(Ordering::SeqCst);
+        eprintln!("{read} of {len} bytes read");
+        assert!(read > len + (8 << 20), "{read} of {len} bytes read: no batch was too much");
+        let mut left = expected.iter();
+        for batch in batches {
+            let ids = batch.column(0).as_primitive::<Int64Type>().values().iter();
+            for (id, payload) in ids.zip(batch.column(1).as_string::<i32>()) {
+                assert_eq!(Some(id), left.next());
+                assert!(payload == Some(text(*id).as_str()), "row {id}");
+            }
+        }
+        assert_eq!(left.next(), None);
+    }
 }
 
 #[tokio::test]

@@ -179,7 +179,8 @@ async fn publish(store: &SqliteStore, room: &Room, lease: &Lease) {
     let job = lease.job;
     assert!(store.plan(job).await.unwrap().is_some());
     assert!(store.sections(job).await.unwrap()[0].outcome.is_some());
-    assert_eq!(store.slices(job, 0).await.unwrap()[0].cursor, canary("cursor"));
+    assert_eq!(store.slices(job, 0, 0, u32::MAX).await.unwrap()[0].cursor, canary("cursor"));
+    assert_eq!(store.newest_slices(job, 0).await.unwrap()[0].cursor, canary("cursor"));
     assert_eq!(store.files(job).await.unwrap()[0].crc32, u32::MAX);
     assert_eq!(store.segments(job, ENTRY).await.unwrap(), [segment(ENTRY)]);
     assert!(store.all_segments(job).await.unwrap().contains(&segment(ENTRY)));

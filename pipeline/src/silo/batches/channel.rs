@@ -1,17 +1,20 @@
-//! How do rows travel from a reader, and how does their end show?
+//! What stands between a reader and whoever takes its rows? Places for some batches, and the memory that they wait for.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arrow_array::RecordBatch;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::task::TaskTracker;
 
-use super::BATCHES_WAITING;
-use super::guarded::Toll;
-use super::memory::{Part, RowMemory};
 use crate::SiloError;
+use crate::silo::BATCHES_WAITING;
+use crate::silo::guarded::Toll;
+use crate::silo::memory::{Part, Right, RowMemory, value_bytes};
 
 /// Batches of a section in its order.
 ///
@@ -20,9 +23,9 @@ use crate::SiloError;
 #[derive(Debug)]
 pub struct Batches {
     receiver: Receiver<Waiting>,
-    memory: watch::Sender<Option<RowMemory>>,
+    memory: watch::Sender<Within>,
     /// What the batch takes up that was handed out last.
-    in_hand: Option<Part>,
+    in_hand: Room,
     reader: Option<JoinHandle<Result<(), SiloError>>>,
     toll: Option<Toll>,
     /// A batch that was charged, and the moment from which it may go on.
@@ -30,14 +33,32 @@ pub struct Batches {
 }
 
 /// A batch on its way, and the memory it takes up.
-type Waiting = (RecordBatch, Option<Part>);
+type Waiting = (RecordBatch, Room);
+
+/// The memory that a batch takes up, and the right to it if it is large.
+type Room = (Option<Part>, Option<Right>);
 
 /// Where a reader puts its batches.
 #[derive(Debug, Clone)]
 pub struct BatchSender {
     sender: Sender<Waiting>,
-    memory: watch::Receiver<Option<RowMemory>>,
+    memory: watch::Receiver<Within>,
+    right: Rights,
 }
+
+/// What memory do batches wait for?
+#[derive(Debug, Clone)]
+enum Within {
+    /// Nobody said so far, and nobody asked for a batch.
+    Unsaid,
+    /// None: whoever reads takes one after the other.
+    Any,
+    /// This one.
+    Of(RowMemory),
+}
+
+/// The right of this channel, for as long as one of its large batches is somewhere.
+type Rights = Arc<Mutex<Weak<OwnedSemaphorePermit>>>;
 
 /// Nobody receives any more.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,18 +71,52 @@ impl BatchSender {
     /// # Errors
     /// [`NoReceiver`].
     pub async fn send(&self, batch: RecordBatch) -> Result<(), NoReceiver> {
-        let mut memory = self.memory.clone();
-        let held = loop {
-            let Some(now) = memory.borrow_and_update().clone() else { break None };
+        let room = self.room(value_bytes(&batch), Some(&batch)).await?;
+        self.sender.send((batch, room)).await.map_err(|_| NoReceiver)
+    }
+
+    /// Waits until a row of so many bytes may be taken over, and returns what is to be kept until its batch is sent. Of use to a reader
+    /// whose driver has it: it is there once less meanwhile.
+    ///
+    /// # Errors
+    /// [`NoReceiver`].
+    pub(in crate::silo) async fn take_over(
+        &self,
+        bytes: usize,
+    ) -> Result<Option<Right>, NoReceiver> {
+        Ok(self.room(u64::try_from(bytes).unwrap_or(u64::MAX), None).await?.1)
+    }
+
+    /// Waits for the right to so many bytes, and for the part that a batch takes up.
+    async fn room(&self, bytes: u64, batch: Option<&RecordBatch>) -> Result<Room, NoReceiver> {
+        let mut within = self.memory.clone();
+        loop {
+            let now = within.borrow_and_update().clone();
+            let has = lock(&self.right).upgrade();
+            let given = async {
+                match (&now, batch) {
+                    (Within::Unsaid, _) => pending().await,
+                    (Within::Any, _) => (None, None),
+                    (Within::Of(memory), None) => (None, memory.right(bytes, has).await),
+                    (Within::Of(memory), Some(batch)) => {
+                        let right = memory.right(bytes, has).await;
+                        (memory.hold(batch).await, right)
+                    }
+                }
+            };
             tokio::select! {
                 biased;
                 () = self.sender.closed() => return Err(NoReceiver),
                 // It may be its turn now, and wait for nobody else.
-                changed = memory.changed() => changed.map_err(|_| NoReceiver)?,
-                held = now.hold(&batch) => break held,
+                changed = within.changed() => changed.map_err(|_| NoReceiver)?,
+                (part, right) = given => {
+                    if let Some(right) = &right {
+                        *lock(&self.right) = Arc::downgrade(right);
+                    }
+                    return Ok((part, right));
+                }
             }
-        };
-        self.sender.send((batch, held)).await.map_err(|_| NoReceiver)
+        }
     }
 
     /// As [`send`](Self::send), on a blocking thread of a runtime.
@@ -86,9 +141,9 @@ impl Batches {
     pub fn start(
         read: impl FnOnce(&BatchSender) -> Result<(), SiloError> + Send + 'static,
     ) -> Self {
-        let (sender, receiver, memory) = channel();
+        let (sender, batches) = channel();
         let reader = Some(tokio::task::spawn_blocking(move || read(&sender)));
-        Self { receiver, memory, in_hand: None, reader, toll: None, held: None }
+        Self { reader, ..batches }
     }
 
     /// As [`start`](Self::start) for a reader that does not block. It sees a receiver that is gone in [`BatchSender::closed`].
@@ -96,20 +151,25 @@ impl Batches {
     where
         F: Future<Output = Result<(), SiloError>> + Send + 'static,
     {
-        let (sender, receiver, memory) = channel();
+        let (sender, batches) = channel();
         let reader = Some(tasks.spawn(read(sender)));
-        Self { receiver, memory, in_hand: None, reader, toll: None, held: None }
+        Self { reader, ..batches }
     }
 
     /// Lets batches wait until `memory` has room for them, from the next one on that the reader sends. A batch holds its part until
-    /// the one behind it is asked for.
+    /// the one behind it is asked for, and the right to it until nobody has that.
     pub(crate) fn within(&self, memory: &RowMemory) {
-        self.memory.send_replace(Some(memory.clone()));
+        self.memory.send_replace(Within::Of(memory.clone()));
     }
 
     /// Lets every batch wait at `toll`, which also learns how the reading ended. The reader waits meanwhile.
     pub(in crate::silo) fn through(self, toll: Toll) -> Self {
         Self { toll: Some(toll), ..self }
+    }
+
+    /// Returns the right to the batch that was handed out last, if it is large: whoever goes on holding what is made of it holds this.
+    pub(crate) fn right(&self) -> Option<Right> {
+        self.in_hand.1.clone()
     }
 
     /// Returns the next batch; `None` after the last.
@@ -120,6 +180,13 @@ impl Batches {
     /// # Cancel safety
     /// Dropping the future loses no batch.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, SiloError> {
+        self.memory.send_if_modified(|within| {
+            let unsaid = matches!(within, Within::Unsaid);
+            if unsaid {
+                *within = Within::Any;
+            }
+            unsaid
+        });
         let Some(toll) = &self.toll else {
             return receive(&mut self.receiver, &mut self.reader, &mut self.in_hand).await;
         };
@@ -145,21 +212,34 @@ impl Batches {
     }
 }
 
-fn channel() -> (BatchSender, Receiver<Waiting>, watch::Sender<Option<RowMemory>>) {
+/// Makes both ends, still without a reader.
+fn channel() -> (BatchSender, Batches) {
     let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
-    let (within, memory) = watch::channel(None);
-    (BatchSender { sender, memory }, receiver, within)
+    let (within, memory) = watch::channel(Within::Unsaid);
+    let batches = Batches {
+        receiver,
+        memory: within,
+        in_hand: (None, None),
+        reader: None,
+        toll: None,
+        held: None,
+    };
+    (BatchSender { sender, memory, right: Rights::default() }, batches)
+}
+
+fn lock(right: &Rights) -> MutexGuard<'_, Weak<OwnedSemaphorePermit>> {
+    right.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn receive(
     receiver: &mut Receiver<Waiting>,
     reader: &mut Option<JoinHandle<Result<(), SiloError>>>,
-    in_hand: &mut Option<Part>,
+    in_hand: &mut Room,
 ) -> Result<Option<RecordBatch>, SiloError> {
     // Whoever asks for the next batch is done with the one before.
-    *in_hand = None;
-    if let Some((batch, held)) = receiver.recv().await {
-        *in_hand = held;
+    *in_hand = (None, None);
+    if let Some((batch, room)) = receiver.recv().await {
+        *in_hand = room;
         return Ok(Some(batch));
     }
     let Some(waited) = reader.as_mut() else { return Ok(None) };
@@ -174,95 +254,4 @@ async fn receive(
 /// The error of a blocking call that panicked or was never run. Its message is not kept: it may quote data.
 pub(in crate::silo) fn stopped() -> SiloError {
     SiloError::Unavailable { reason: "the reader stopped unexpectedly".to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use arrow_schema::Schema;
-
-    use super::*;
-
-    fn empty() -> RecordBatch {
-        RecordBatch::new_empty(Arc::new(Schema::empty()))
-    }
-
-    #[tokio::test]
-    async fn a_reader_that_panics_is_an_error_and_not_an_end() {
-        let mut batches = Batches::start(|sender| {
-            sender.blocking_send(empty()).unwrap();
-            panic!("canary-1723");
-        });
-        assert!(batches.next().await.unwrap().is_some());
-        let error = batches.next().await.unwrap_err();
-        assert_eq!(error, stopped());
-        assert!(!error.to_string().contains("canary"));
-    }
-
-    #[tokio::test]
-    async fn a_reader_that_does_not_block_ends_as_one_that_does() {
-        let tasks = TaskTracker::new();
-        let mut batches = Batches::spawn(&tasks, |sender| async move {
-            sender.send(empty()).await.unwrap();
-            panic!("canary-1724");
-        });
-        assert!(batches.next().await.unwrap().is_some());
-        assert_eq!(batches.next().await, Err(stopped()));
-        assert_eq!(batches.next().await, Ok(None));
-        let (ended, wait) = tokio::sync::oneshot::channel();
-        drop(Batches::spawn(&tasks, |sender| async move {
-            sender.closed().await;
-            ended.send(()).unwrap();
-            Ok(())
-        }));
-        wait.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn batches_wait_for_memory_and_go_on_in_their_turn() {
-        let tasks = TaskTracker::new();
-        let column = Arc::new(arrow_array::StringArray::from(vec!["x".repeat(4 << 10)]));
-        let batch = RecordBatch::try_from_iter([("t", column as _)]).unwrap();
-        let (ahead, turn) = (RowMemory::new(6 << 10), RowMemory::new(64 << 10));
-        let (sent, mut seen) = watch::channel(0);
-        let read = |sender: BatchSender| async move {
-            for number in 1..=2 {
-                sender.send(batch.clone()).await.unwrap();
-                sent.send_replace(number);
-            }
-            Ok(())
-        };
-        let mut batches = Batches::spawn(&tasks, read);
-        batches.within(&ahead);
-        seen.wait_for(|sent| *sent == 1).await.unwrap();
-        assert!(batches.next().await.unwrap().is_some());
-        for _ in 0..8 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(*seen.borrow(), 1, "the first is still in use");
-        batches.within(&turn);
-        seen.wait_for(|sent| *sent == 2).await.unwrap();
-        assert!(batches.next().await.unwrap().is_some());
-        assert_eq!(batches.next().await, Ok(None));
-        let waits = Batches::spawn(&tasks, |sender| async move {
-            sender.closed().await;
-            assert_eq!(sender.send(empty()).await, Err(NoReceiver));
-            Ok(())
-        });
-        drop(waits);
-        tasks.close();
-        tasks.wait().await;
-    }
-
-    #[tokio::test]
-    async fn an_error_comes_after_the_batches_before_it() {
-        let mut batches = Batches::start(|sender| {
-            sender.blocking_send(empty()).unwrap();
-            Err(SiloError::ShapeChanged)
-        });
-        assert!(batches.next().await.unwrap().is_some());
-        assert_eq!(batches.next().await, Err(SiloError::ShapeChanged));
-        assert_eq!(batches.next().await, Ok(None));
-    }
 }
