@@ -351,7 +351,7 @@ fn fill(path: &Path) {
         "create table orders
            (id integer primary key, person text, placed text, campaign text, card text);
          insert into orders values
-           (1, 'p-1', '2026-01-01T00:00:00Z', 'c-1', '4111'),
+           (1, 'p-1', '2026-01-01T00:00:00Z', 'c-1', 'CANARY-4111'),
            (2, 'p-1', '2026-01-15T12:00:00Z', 'c-2', '4112'),
            (3, 'p-1', '2026-02-01T00:00:00Z', 'c-1', null),
            (4, 'p-2', '2026-01-20T00:00:00Z', 'c-1', '4113');
