@@ -17,14 +17,24 @@ pub(crate) const POINTS: &str = "[[silo.datapoint]]\nname = \"events\"\ntable = 
     [[silo.datapoint]]\nname = \"loose\"\nquery = \"select note from events where email in (:email) and id <= 200\"\n
     [[silo.datapoint]]\nname = \"small\"\nquery = \"select id from events where email in (:email) and id < 9\"\nkey = [\"id\"]\n";
 
-/// The rows of every test here, made once; about 36 MiB, which are three slices.
-pub(crate) static SOURCE: LazyLock<Room> = LazyLock::new(|| {
+/// The rows of every test here, made once; about 36 MiB.
+static SOURCE: LazyLock<Room> = LazyLock::new(|| {
     Room::with(
         "create table events (id integer primary key, email text, note text, body text);
          with recursive n(i) as (select 1 union all select i + 1 from n where i < 9000)
          insert into events select i, 'ada@example.com', nullif(i % 7, 0), iif(i % 5, '', '=') || hex(randomblob(2000)) from n;",
     )
 });
+
+/// Rows of each slice of `events` in a [`source_room`].
+const SLICES: [u64; 3] = [4_156, 4_156, 688];
+
+/// A room with a copy of the rows, and keys under which slices always end at the same rows.
+pub(crate) fn source_room() -> Room {
+    let room = Room::of_known_keys();
+    std::fs::copy(SOURCE.silo_path(), room.silo_path()).unwrap();
+    room
+}
 
 /// What an undisturbed run finds in these rows, with the keys of `room`.
 struct Disturbed {
@@ -35,10 +45,9 @@ struct Disturbed {
 }
 
 impl Disturbed {
-    /// A room with a copy of the rows.
+    /// A room with the rows.
     fn new() -> Self {
-        let room = Room::new();
-        std::fs::copy(SOURCE.silo_path(), room.silo_path()).unwrap();
+        let room = source_room();
         let objects = Tricky::default();
         let engine = room.engine(room.settings(PARTIAL, POINTS), Arc::new(objects.clone()));
         Self { room, engine, objects, undisturbed: String::new() }
@@ -49,7 +58,11 @@ impl Disturbed {
         let mut made = Self::new();
         let out = block_on(async {
             let job = made.engine.submit(request()).await.unwrap().job.id;
-            finish(&made.engine, &made.room.clock, job).await
+            let out = finish(&made.engine, &made.room.clock, job).await;
+            let slices = made.engine.store().slices(job, 0, 0, u32::MAX).await.unwrap();
+            let rows: Vec<u64> = slices.iter().map(|slice| slice.rows).collect();
+            assert_eq!(rows, SLICES);
+            out
         });
         assert_eq!(out.job.fence.0, 1);
         made.undisturbed.clone_from(&out.manifest().content_sha256);

@@ -9,7 +9,7 @@ use antumbra_pipeline::{Engine, Worker};
 use tokio_util::sync::CancellationToken;
 
 use crate::flaky::{Fault, Flaky};
-use crate::resuming::{POINTS, SOURCE};
+use crate::resuming::{POINTS, source_room};
 use crate::room::{Outcome, Room, block_on, finish, request};
 use crate::store::Tricky;
 
@@ -58,8 +58,7 @@ fn run_with(
 
 #[test]
 fn a_section_goes_on_after_its_last_slice_whenever_its_silo_comes_back() {
-    let room = Room::new();
-    std::fs::copy(SOURCE.silo_path(), room.silo_path()).unwrap();
+    let room = source_room();
     let (undisturbed, _) = run(&room, "fail", POINTS, []);
     assert!(!undisturbed.manifest().run.resumed);
     // More faults than tries: those after a slice was completed begin a new count. A slice is about 16 batches, of 36.
@@ -154,8 +153,7 @@ fn a_silo_may_be_tried_more_or_less_often_than_others() {
 /// A daemon that stops while a section waits for its silo keeps what is complete, and gives the job back at once.
 #[test]
 fn a_shutdown_ends_the_pause_between_two_tries() {
-    let room = Room::new();
-    std::fs::copy(SOURCE.silo_path(), room.silo_path()).unwrap();
+    let room = source_room();
     let head = "[export]\nsilo_backoff = \"1000d\"\n";
     let settings = room.settings(head, POINTS);
     let (flaky, silos) = Flaky::before(&settings, [Fault::Read("events", 20)]);

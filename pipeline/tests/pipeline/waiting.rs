@@ -9,7 +9,7 @@ use antumbra_pipeline::{Engine, PipelineError, Worker};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::resuming::{POINTS, SOURCE};
+use crate::resuming::{POINTS, source_room};
 use crate::room::{PARTIAL, Room, block_on, finish, outcome, request};
 use crate::store::{Gate, Later, Trick, Tricky};
 
@@ -35,9 +35,7 @@ impl Waiting {
 
     /// The same with rows of several slices.
     fn large() -> Self {
-        let room = Room::new();
-        std::fs::copy(SOURCE.silo_path(), room.silo_path()).unwrap();
-        Self::over(room)
+        Self::over(source_room())
     }
 
     fn over(room: Room) -> Self {
