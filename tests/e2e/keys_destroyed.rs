@@ -31,9 +31,12 @@ async fn bundle_of_a_destroyed_key_is_gone_for_every_reader() -> anyhow::Result<
             .await?;
         }
         let neighbour = caller.submit(&["JSON"]).await?;
-        caller.downloadable(&neighbour).await?;
+        let neighbour_has = caller.downloadable(&neighbour).await?;
+        let their_job =
+            neighbour_has.pointer("/job/id").and_then(Value::as_str).context("no job")?;
         let theirs = caller.downloads(&neighbour).await?.remove(0);
         let their_bytes = caller.download(&theirs, &[]).await?.body;
+        logged(&house, "bundle.downloaded", their_job).await?;
         let job = answer.pointer("/job/id").and_then(Value::as_str).context("no job")?;
         let objects = SealedObject::of_job(&house, job)?;
         ensure!(!objects.is_empty());
@@ -59,6 +62,8 @@ async fn bundle_of_a_destroyed_key_is_gone_for_every_reader() -> anyhow::Result<
         ensure!(polled.pointer("/job/state") == Some(&json!("EXPIRED")), "{polled}");
         key.leaves(&house).await?;
         go(&objects).await?;
+        // The sweeper says so when it deleted the last object, and nothing of this job afterwards.
+        logged(&house, "job.forgotten", job).await?;
         // Somebody kept the objects. Without the key they are nothing, and they go again.
         if let Some(folder) = objects[0].path().parent() {
             fs::create_dir_all(folder)?;
@@ -70,9 +75,10 @@ async fn bundle_of_a_destroyed_key_is_gone_for_every_reader() -> anyhow::Result<
         ensure!(reply.status == 410, "{}", reply.status);
         go(&objects).await?;
 
-        let audited = StoreView::open(&house)?.count("audit")?;
+        let before = audited(&house)?;
         destroy(&house, job)?.ok()?;
-        ensure!(StoreView::open(&house)?.count("audit")? == audited, "once is enough");
+        let after = audited(&house)?;
+        ensure!(after == before, "once is enough: {:?}", after.iter().skip(before.len()));
         let reply = caller.download(&theirs, &[]).await?;
         ensure!(reply.complete() && reply.body == their_bytes, "a neighbour suffered");
     }
@@ -187,6 +193,22 @@ fn refuses_what_is_unclear(house: &House, request: &str, job: &str) -> anyhow::R
 
 fn destroy(house: &House, job: &str) -> anyhow::Result<Ran> {
     house.antumbra(&["keys", "destroy", "--job", job, "--yes"])
+}
+
+/// Returns the audit log: what was done, to which job.
+fn audited(house: &House) -> anyhow::Result<Vec<String>> {
+    let sql =
+        "select sequence || ' ' || action || ' ' || coalesce(job, '') from audit order by sequence";
+    StoreView::open(house)?.texts(sql)
+}
+
+/// Waits until the audit log says that something was done to a job.
+async fn logged(house: &House, action: &str, job: &str) -> anyhow::Result<()> {
+    let entry = format!(" {action} {job}");
+    until(action, async || {
+        Ok(audited(house)?.iter().any(|line| line.ends_with(&entry)).then_some(()))
+    })
+    .await
 }
 
 async fn go(objects: &[SealedObject]) -> anyhow::Result<()> {
