@@ -111,6 +111,6 @@ create table orders (id integer primary key, customer_id integer not null, note 
 create index orders_of_customer on orders (customer_id);
 create table orphans (id integer primary key, nobody text);
 create index orphans_of_nobody on orphans (nobody);
-insert into customers values (4711, 'ada@example.org', 'Ada'), (4712, 'bob@example.org', 'Bob');
-insert into orders values (1, 4711, 'secret-note', 1.5), (2, 4711, null, 2.5), (3, 4711, 'x', 3), (4, 4712, 'y', 4);
+insert into customers values (4711081500, 'ada@example.org', 'Ada'), (4712, 'bob@example.org', 'Bob');
+insert into orders values (1, 4711081500, 'secret-note', 1.5), (2, 4711081500, null, 2.5), (3, 4711081500, 'x', 3), (4, 4712, 'y', 4);
 ";

@@ -124,7 +124,7 @@ async fn a_stop_in_any_phase_leaves_nothing() {
     // Enough rows that collecting is seen.
     shop.sql(
         "with recursive n(i) as (select 10 union all select i + 1 from n where i < 400000)
-         insert into orders select i, 4711, 'note ' || i, i from n",
+         insert into orders select i, 4711081500, 'note ' || i, i from n",
     );
     let args = args(&shop, "ada@example.org");
     for phase in [Phase::Planning, Phase::Collecting, Phase::Writing] {
