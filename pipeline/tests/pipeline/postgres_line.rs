@@ -30,11 +30,12 @@ fn postgres_that_goes_away_is_unavailable_and_never_an_end() {
     let mut server = PgServer::start();
     block_on(server.run(ROWS));
     block_on(async {
-        // A backend that is ended by an administrator.
+        // A backend that is ended by an administrator, while nothing is read from the line.
         let mut session = server.session().await;
         let shape = session.describe(&table("t"), &ada()).await.unwrap();
         let mut batches = session.read(&table("t"), &ada(), &shape, None).await.unwrap();
         assert!(batches.next().await.unwrap().is_some());
+        server.wait_for(WAITS_FOR, "ClientWrite").await;
         let ended = "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'antumbra'";
         assert_eq!(server.ask(ended).await, "1");
         assert_unavailable(&drain(batches).await.unwrap_err());
@@ -178,19 +179,30 @@ async fn back_pressure(server: &PgServer) {
     let shape = session.describe(&table("t"), &ada()).await.unwrap();
     let mut batches = session.read(&table("t"), &ada(), &shape, None).await.unwrap();
     let first = batches.next().await.unwrap().unwrap();
-    server
-        .wait_for("select wait_event from pg_stat_activity where application_name = 'antumbra' and state = 'active'", "ClientWrite")
-        .await;
+    server.wait_for(WAITS_FOR, "ClientWrite").await;
     // 60 MB were asked for; a few went over the line.
     let rest = drain(batches).await.unwrap();
     let rows = rest.iter().map(|batch| batch.num_rows()).sum::<usize>() + first.num_rows();
     assert_eq!(rows, 60_000);
+    // Nothing is read from the line meanwhile. A reader who goes then leaves a session that goes on.
+    let mut batches = session.read(&table("t"), &ada(), &shape, None).await.unwrap();
+    assert!(batches.next().await.unwrap().is_some());
+    server.wait_for(WAITS_FOR, "ClientWrite").await;
+    drop(batches);
+    let (_, all) = read(session.as_mut(), &table("t"), &ada()).await.unwrap();
+    assert_eq!(all.iter().map(|batch| batch.num_rows()).sum::<usize>(), 60_000);
+    // A session that goes leaves no statement.
+    let mut batches = session.read(&table("t"), &ada(), &shape, None).await.unwrap();
+    assert!(batches.next().await.unwrap().is_some());
+    server.wait_for(WAITS_FOR, "ClientWrite").await;
+    drop(session);
+    assert_unavailable(&drain(batches).await.unwrap_err());
+    server.wait_for(LINES, "0").await;
 }
 
 async fn what_is_dropped_is_cancelled(server: &PgServer) {
     let running = "select count(*) from pg_stat_activity where application_name = 'antumbra' and state = 'active'";
-    let lines = "select count(*) from pg_stat_activity where application_name = 'antumbra'";
-    server.wait_for(lines, "0").await;
+    server.wait_for(LINES, "0").await;
     let sleeps = query("select pg_sleep(600), :email");
     let slow = query("select pg_sleep(600), id from t where email in (:email)");
     // Batches that are dropped: the session goes on.
@@ -220,14 +232,19 @@ async fn what_is_dropped_is_cancelled(server: &PgServer) {
     server.wait_for(running, "1").await;
     drop(session);
     drop(batches);
-    server.wait_for(lines, "0").await;
+    server.wait_for(LINES, "0").await;
     let mut session = server.session().await;
     let abandoned =
         tokio::time::timeout(Duration::from_millis(500), session.describe(&probing, &known));
     assert!(abandoned.await.is_err());
     drop(session);
-    server.wait_for(lines, "0").await;
+    server.wait_for(LINES, "0").await;
 }
+
+/// What a statement of the silo waits for.
+const WAITS_FOR: &str = "select wait_event from pg_stat_activity where application_name = 'antumbra' and state = 'active'";
+/// How many connections the silo has.
+const LINES: &str = "select count(*) from pg_stat_activity where application_name = 'antumbra'";
 
 fn assert_unavailable(error: &SiloError) {
     assert!(matches!(error, SiloError::Unavailable { .. }), "{error:?}");
