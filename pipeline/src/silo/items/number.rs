@@ -2,6 +2,8 @@
 //!
 //! All functions take a number token of JSON ([RFC 8259 section 6](https://www.rfc-editor.org/rfc/rfc8259#section-6)).
 
+use crate::text;
+
 /// Returns a number that is whole and has 64 bits, however it is spelled (`5`, `5.0`, `5e2`); minus zero is none.
 pub(super) fn integer(token: &str) -> Option<i64> {
     if let Ok(number) = token.parse::<i64>() {
@@ -10,24 +12,33 @@ pub(super) fn integer(token: &str) -> Option<i64> {
     i64::try_from(unscaled(token, 0)?).ok().filter(|number| *number != 0 || !token.starts_with('-'))
 }
 
-/// Returns the float whose shortest form is the number.
+/// Returns the float that is written as the number. One between two shortest forms is written as one of them, and the other is none.
 pub(super) fn real(token: &str) -> Option<f64> {
     let (float, number) = parse(token)?;
     // A decimal of so few digits always comes back, and nothing has to be written to know it.
     let short = number.count() <= 15 && (-290..290).contains(&number.exponent);
-    (short || Number::of(&format!("{float:e}"))?.equals(&number)).then_some(float)
+    (short || Number::of(&written(float)?)?.equals(&number)).then_some(float)
 }
 
-/// As [`real`]; also the float that, written with as many digits (17 at most), is the number: so programs in C write floats.
+/// As [`real`]; also the float that Rust's formatting, where it is between two shortest forms, writes as the number; and the one that,
+/// written with as many digits (17 at most), is the number: so programs in C write floats.
 pub(super) fn declared_real(token: &str) -> Option<f64> {
     if let Some(float) = real(token) {
         return Some(float);
     }
     let (float, number) = parse(token)?;
     let digits = number.count();
+    let is = |form: String| Some(Number::of(&form)?.equals(&number));
     let same = (1..=17).contains(&digits)
-        && Number::of(&format!("{float:.*e}", digits - 1))?.equals(&number);
+        && (is(format!("{float:e}"))? || is(format!("{float:.*e}", digits - 1))?);
     same.then_some(float)
+}
+
+/// Returns a float as every format writes it.
+fn written(float: f64) -> Option<String> {
+    let mut out = Vec::new();
+    text::number::real(float, "", &mut out);
+    String::from_utf8(out).ok()
 }
 
 /// Returns the number times 10^`scale`, if that is whole and has 128 bits.
@@ -166,6 +177,19 @@ mod tests {
         assert_eq!(declared_real("0.10000000000000001"), Some(0.1));
         assert_eq!(declared_real("9007199254740993"), None);
         assert_eq!(declared_real("1e400"), None);
+    }
+
+    /// As far from ….12 as from ….13: Python and JavaScript write the one, Rust's formatting writes the other.
+    #[test]
+    fn a_float_between_two_shortest_forms_is_the_one_that_is_written() {
+        let float = 175_816_378_939_959.0 + 0.125;
+        assert_eq!(written(float).unwrap(), "175816378939959.12");
+        assert_eq!(real("175816378939959.12"), Some(float));
+        assert_eq!(real("175816378939959.13"), None);
+        for token in ["175816378939959.12", "175816378939959.13", "1.7581637893995912e14"] {
+            assert_eq!(declared_real(token), Some(float), "{token}");
+        }
+        assert_eq!(declared_real("175816378939959.11"), None);
     }
 
     #[test]
