@@ -73,7 +73,6 @@ async fn one_persons_rows_cost_one_page_of_a_hundred_row_groups() {
     let batches = rows(session.as_mut(), &spec, &id, &shape).await.unwrap();
     assert_eq!(column(&batches, "id"), ["54321"]);
     let read = store.read.load(Ordering::SeqCst);
-    eprintln!("{read} of {len} bytes read");
     assert!(read * 50 < len, "{read} of {len} bytes read");
     let none = rows(session.as_mut(), &spec, &known("id", &["x"]), &shape).await.unwrap();
     assert!(none.is_empty());
@@ -141,7 +140,6 @@ async fn rows_far_wider_than_their_average_are_read_a_few_at_a_time() {
         store.read.store(0, Ordering::SeqCst);
         let batches = rows(session.as_mut(), &spec, &known, &shape).await.unwrap();
         let read = store.read.load(Ordering::SeqCst);
-        eprintln!("{read} of {len} bytes read");
         assert!(read > len + (8 << 20), "{read} of {len} bytes read: no batch was too much");
         let mut left = expected.iter();
         for batch in batches {
